@@ -25,7 +25,8 @@ struct SentenceInput {
 // What Run() fills in for one sentence.
 struct SentenceOutput {
   std::vector<float> values;  // C order, shape OutputShape().
-  // Set by the caller to get the sentence's final state; null: not wanted.
+  // Set by the caller to get the sentence's final state; null: not wanted. May
+  // be the object that start_state points to.
   LstmState* final_state = nullptr;
 };
 

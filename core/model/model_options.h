@@ -17,6 +17,10 @@ struct LstmOptions {
   float cell_clip = 0;  // |c| is clipped to this after each step; 0: no clip.
   float proj_clip = 0;  // |h| is clipped to this after projecting; 0: none.
   bool use_skip_connections = false;  // out_l = h_l + in_l for layers l >= 1.
+
+  // bilm-tf projects only where that narrows: at P == H there is no projection
+  // matrix and, as in TensorFlow's cell, no clip of h.
+  bool has_projection() const { return projection_dim < dim; }
 };
 
 enum class Activation { kRelu, kTanh };
@@ -42,11 +46,11 @@ struct ModelOptions {
 
   int num_output_layers() const { return lstm.num_layers + 1; }
   int output_dim() const { return 2 * lstm.projection_dim; }
-  // bilm-tf leaves the projection matrices out where they would not narrow.
+  // bilm-tf leaves the matrix out where it would not narrow.
   bool has_char_projection() const {
     return char_cnn.num_filters() != lstm.projection_dim;
   }
-  bool has_lstm_projection() const { return lstm.projection_dim < lstm.dim; }
+  bool has_lstm_projection() const { return lstm.has_projection(); }
 };
 
 // Parses and checks the text of an options.json. INVALID_ARGUMENT names the

@@ -1,0 +1,269 @@
+#include "core/engine/elmo_engine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/denormals.h"
+#include "core/base/status_macros.h"
+#include "core/layers/output_ops.h"
+#include "core/text/char_encoder.h"
+
+namespace elmo {
+namespace {
+
+constexpr int kDirections = 2;
+
+// Steps of a sentence: <S> tokens </S>.
+int64_t Steps(const SentenceInput& input) {
+  return static_cast<int64_t>(input.tokens.size()) + 2;
+}
+
+}  // namespace
+
+absl::Status ElmoEngineOptions::Validate() const {
+  if (word_cache_bytes < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "word_cache_bytes must not be negative; was ", word_cache_bytes));
+  }
+  return absl::OkStatus();
+}
+
+struct ElmoEngine::WorkspaceImpl final : Engine::Workspace {
+  std::vector<int64_t> order;    // Packed row -> index of the input.
+  std::vector<int64_t> lengths;  // Steps, by packed row.
+  PackedRows rows;
+  TokenVectors::Table tokens;
+  std::vector<int64_t> token_rows;  // Row of `tokens` by packed position.
+  // Outputs by [direction][layer], 0: the token vectors. [rows.total(), P]
+  std::vector<ScratchMatrix> storage[kDirections];
+  std::vector<Matrix> layers[kDirections];
+  ScratchMatrix h;
+  ScratchMatrix c;
+  LstmScratch lstm;
+  ScratchMatrix layer;  // One sentence's layer, both directions side by side.
+  ScratchMatrix mixed;
+};
+
+absl::StatusOr<std::unique_ptr<ElmoEngine>> ElmoEngine::Create(
+    const ModelOptions& options, const ModelWeights& weights,
+    const ElmoEngineOptions& engine_options) {
+  ELMO_RETURN_IF_ERROR(engine_options.Validate());
+  const Kernels& kernels =
+      engine_options.kernels ? *engine_options.kernels : BestKernels();
+  auto engine = std::unique_ptr<ElmoEngine>(
+      new ElmoEngine(options, weights, engine_options, kernels));
+  for (const auto& [direction, cells] :
+       {std::make_pair(kForward, &weights.forward),
+        std::make_pair(kBackward, &weights.backward)}) {
+    for (const LstmCellWeights& cell : *cells) {
+      ELMO_ASSIGN_OR_RETURN(
+          std::unique_ptr<LstmCell> made,
+          LstmCell::Create(cell, options.lstm, engine_options.lstm_path,
+                           kernels));
+      engine->cells_[direction].push_back(std::move(made));
+    }
+  }
+  return engine;
+}
+
+ElmoEngine::ElmoEngine(const ModelOptions& options, const ModelWeights& weights,
+                       const ElmoEngineOptions& engine_options,
+                       const Kernels& kernels)
+    : options_(options),
+      token_vectors_(options, weights.char_cnn, kernels,
+                     engine_options.word_cache_bytes) {}
+
+std::unique_ptr<Engine::Workspace> ElmoEngine::CreateWorkspace() const {
+  auto workspace = std::make_unique<WorkspaceImpl>();
+  for (int d = 0; d < kDirections; ++d) {
+    workspace->storage[d].resize(options_.num_output_layers());
+    workspace->layers[d].resize(options_.num_output_layers());
+  }
+  return workspace;
+}
+
+absl::Status ElmoEngine::Run(absl::Span<const SentenceInput> inputs,
+                             Workspace* workspace,
+                             absl::Span<SentenceOutput> outputs) const {
+  ELMO_CHECK(inputs.size() == outputs.size());
+  if (inputs.empty()) return absl::OkStatus();
+  const ScopedFlushDenormals flush_denormals;
+  auto* w = static_cast<WorkspaceImpl*>(workspace);
+  Plan(inputs, w);
+  GatherTokenVectors(inputs, w);
+  const LstmState state_size = LstmState::Zero(options_.lstm);
+  for (SentenceOutput& output : outputs) {
+    if (output.final_state != nullptr) {
+      // Not cleared: it may be the sentence's start state itself.
+      output.final_state->h.resize(state_size.h.size());
+      output.final_state->c.resize(state_size.c.size());
+    }
+  }
+  for (Direction direction : {kForward, kBackward}) {
+    for (int layer = 0; layer < options_.lstm.num_layers; ++layer) {
+      ELMO_RETURN_IF_ERROR(RunCell(inputs, direction, layer, w, outputs));
+    }
+  }
+  for (size_t row = 0; row < inputs.size(); ++row) {
+    const int64_t i = w->order[row];
+    WriteOutput(inputs[i], static_cast<int64_t>(row), w, &outputs[i]);
+  }
+  return absl::OkStatus();
+}
+
+void ElmoEngine::Plan(absl::Span<const SentenceInput> inputs,
+                      WorkspaceImpl* w) const {
+  w->order.resize(inputs.size());
+  std::iota(w->order.begin(), w->order.end(), 0);
+  std::stable_sort(w->order.begin(), w->order.end(), [&](int64_t a, int64_t b) {
+    return inputs[a].tokens.size() > inputs[b].tokens.size();
+  });
+  w->lengths.clear();
+  for (int64_t i : w->order) w->lengths.push_back(Steps(inputs[i]));
+  w->rows.Assign(w->lengths);
+}
+
+void ElmoEngine::GatherTokenVectors(absl::Span<const SentenceInput> inputs,
+                                    WorkspaceImpl* w) const {
+  const int max_characters = options_.char_cnn.max_characters_per_token;
+  const PackedRows& rows = w->rows;
+  w->tokens.Clear();
+  w->token_rows.resize(rows.total());
+  for (int64_t t = 0; t < rows.steps(); ++t) {
+    for (int64_t r = 0; r < rows.rows_at(t); ++r) {
+      const absl::Span<const std::string> tokens = inputs[w->order[r]].tokens;
+      const std::string_view word = t == 0 ? kBeginSentence
+                                    : t + 1 == w->lengths[r]
+                                        ? kEndSentence
+                                        : std::string_view(tokens[t - 1]);
+      w->token_rows[rows.offset(t) + r] = w->tokens.Add(word, max_characters);
+    }
+  }
+  token_vectors_.Fill(&w->tokens);
+  const ConstMatrix vectors = w->tokens.vectors();
+  for (int d = 0; d < kDirections; ++d) {
+    w->layers[d][0] = w->storage[d][0].Get(rows.total(), vectors.cols());
+  }
+  for (int64_t t = 0; t < rows.steps(); ++t) {
+    for (int64_t r = 0; r < rows.rows_at(t); ++r) {
+      const int64_t at = rows.offset(t) + r;
+      // The backward model reads each sentence from its own end.
+      const int64_t mirrored = rows.offset(w->lengths[r] - 1 - t) + r;
+      const float* vector = vectors.row(w->token_rows[at]);
+      const size_t bytes = vectors.cols() * sizeof(float);
+      std::memcpy(w->layers[kForward][0].row(at), vector, bytes);
+      std::memcpy(w->layers[kBackward][0].row(mirrored), vector, bytes);
+    }
+  }
+}
+
+absl::Status ElmoEngine::RunCell(absl::Span<const SentenceInput> inputs,
+                                 Direction direction, int layer,
+                                 WorkspaceImpl* w,
+                                 absl::Span<SentenceOutput> outputs) const {
+  const LstmCell& cell = *cells_[direction][layer];
+  const PackedRows& rows = w->rows;
+  const int64_t index = direction * options_.lstm.num_layers + layer;
+  const int64_t h_dim = options_.lstm.projection_dim;
+  const int64_t c_dim = options_.lstm.dim;
+  const Matrix h = w->h.Get(rows.max_rows(), cell.padded_h());
+  const Matrix c = w->c.Get(rows.max_rows(), cell.padded_c());
+  std::fill_n(h.data(), h.size(), 0.0f);
+  std::fill_n(c.data(), c.size(), 0.0f);
+  for (int64_t r = 0; r < rows.max_rows(); ++r) {
+    const LstmState* start = inputs[w->order[r]].start_state;
+    if (start == nullptr) continue;
+    std::copy_n(start->h.data() + index * h_dim, h_dim, h.row(r));
+    std::copy_n(start->c.data() + index * c_dim, c_dim, c.row(r));
+  }
+
+  const Matrix input = w->layers[direction][layer];
+  const Matrix output =
+      w->storage[direction][layer + 1].Get(rows.total(), cell.padded_h());
+  w->layers[direction][layer + 1] = output;
+  ELMO_RETURN_IF_ERROR(cell.Run(rows, input, h, c, &w->lstm, output));
+  if (layer > 0 && options_.lstm.use_skip_connections) {
+    // After the clip, and never part of the recurrence.
+    for (int64_t i = 0; i < output.size(); ++i) {
+      output.data()[i] += input.data()[i];
+    }
+  }
+
+  for (int64_t r = 0; r < rows.max_rows(); ++r) {
+    LstmState* final_state = outputs[w->order[r]].final_state;
+    if (final_state == nullptr) continue;
+    std::copy_n(h.row(r), h_dim, final_state->h.data() + index * h_dim);
+    std::copy_n(c.row(r), c_dim, final_state->c.data() + index * c_dim);
+  }
+  return absl::OkStatus();
+}
+
+void ElmoEngine::WriteOutput(const SentenceInput& input, int64_t row,
+                             WorkspaceImpl* w, SentenceOutput* output) const {
+  const OutputSpec& spec = *input.output;
+  const int64_t width = options_.lstm.projection_dim;
+  const int64_t dim = options_.output_dim();
+  const int64_t steps = w->lengths[row];
+  const int64_t skipped = spec.keep_boundaries ? 0 : 1;
+  const int64_t kept = steps - 2 * skipped;
+  output->values.assign(
+      OutputSize(spec, options_, static_cast<int64_t>(input.tokens.size())),
+      0.0f);
+
+  // All steps of a layer, boundaries included: [forward ; backward].
+  const auto gather = [&](int l) {
+    const Matrix layer = w->layer.Get(steps, dim);
+    for (int64_t t = 0; t < steps; ++t) {
+      const int64_t forward = w->rows.offset(t) + row;
+      const int64_t backward = w->rows.offset(steps - 1 - t) + row;
+      std::copy_n(w->layers[kForward][l].row(forward), width, layer.row(t));
+      std::copy_n(w->layers[kBackward][l].row(backward), width,
+                  layer.row(t) + width);
+    }
+    return layer;
+  };
+  float* out = output->values.data();
+  const auto emit = [&](ConstMatrix kept_rows) {
+    Matrix written(out, spec.pooling == Pooling::kNone ? kept : 1, dim);
+    if (spec.pooling == Pooling::kMean) {
+      MeanOfRows(kept_rows, out);
+    } else if (spec.pooling == Pooling::kMax) {
+      MaxOfRows(kept_rows, out);
+    } else {
+      std::copy_n(kept_rows.data(), kept_rows.size(), out);
+    }
+    if (spec.normalize) NormaliseRows(written);
+    out += written.size();
+  };
+
+  const int num_layers = options_.num_output_layers();
+  if (spec.selection == OutputSpec::Selection::kLayers) {
+    const int count =
+        spec.layers.empty() ? num_layers : static_cast<int>(spec.layers.size());
+    for (int i = 0; i < count; ++i) {
+      emit(
+          gather(spec.layers.empty() ? i : spec.layers[i]).Rows(skipped, kept));
+    }
+    return;
+  }
+  const std::vector<float> coefficients =
+      MixCoefficients(spec.mix_weights, num_layers, spec.gamma);
+  const Matrix mixed = w->mixed.Get(kept, dim);
+  std::fill_n(mixed.data(), mixed.size(), 0.0f);
+  for (int l = 0; l < num_layers; ++l) {
+    const Matrix layer = gather(l);
+    Normalisation normalisation;
+    if (spec.layer_norm) {
+      normalisation =
+          LayerNormalisation(steps > 2 ? layer.Rows(1, steps - 2) : layer);
+    }
+    AddWeighted(layer.Rows(skipped, kept), coefficients[l], normalisation,
+                mixed);
+  }
+  emit(mixed);
+}
+
+}  // namespace elmo

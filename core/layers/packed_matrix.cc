@@ -1,0 +1,69 @@
+#include "core/layers/packed_matrix.h"
+
+#include <numeric>
+#include <vector>
+
+namespace elmo {
+namespace {
+
+std::vector<int64_t> Identity(int64_t n) {
+  std::vector<int64_t> order(n);
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+}  // namespace
+
+PackedMatrix::PackedMatrix(ConstMatrix weight, ConstMatrix bias)
+    : PackedMatrix(weight, bias, Identity(weight.cols()), {}) {}
+
+PackedMatrix::PackedMatrix(ConstMatrix weight, ConstMatrix bias,
+                           absl::Span<const int64_t> columns,
+                           absl::Span<const float> bias_extra)
+    : depth_(weight.rows()),
+      panels_(RoundUpToPanel(columns.size()) / kPanel),
+      data_(panels_ * kPanel * depth_),
+      bias_(panels_ * kPanel) {
+  ELMO_CHECK(bias.empty() || bias.cols() == weight.cols());
+  ELMO_CHECK(bias_extra.empty() || bias_extra.size() == columns.size());
+  const int64_t count = columns.size();
+  for (int64_t p = 0; p < panels_; ++p) {
+    float* panel = data_.data() + p * kPanel * depth_;
+    int64_t source[kPanel];
+    for (int64_t j = 0; j < kPanel; ++j) {
+      const int64_t n = p * kPanel + j;
+      source[j] = n < count ? columns[n] : -1;
+      float b = 0;
+      if (source[j] >= 0 && !bias.empty()) b = bias(0, source[j]);
+      if (n < count && !bias_extra.empty()) b += bias_extra[n];
+      bias_[n] = b;
+    }
+    for (int64_t k = 0; k < depth_; ++k) {
+      const float* row = weight.row(k);
+      for (int64_t j = 0; j < kPanel; ++j) {
+        panel[k * kPanel + j] = source[j] >= 0 ? row[source[j]] : 0;
+      }
+    }
+  }
+}
+
+void PackedMatrix::Multiply(const Kernels& kernels, ConstMatrix a, Matrix c,
+                            float clip) const {
+  ELMO_DCHECK(a.rows() == c.rows() && a.cols() == depth_);
+  ELMO_DCHECK(c.cols() == padded_columns());
+  GemmArgs args;
+  args.rows = a.rows();
+  args.depth = depth_;
+  args.panels = panels_;
+  args.a = a.data();
+  args.a_stride = a.stride();
+  args.b = data_.data();
+  args.start = bias_.data();
+  args.start_stride = 0;
+  args.c = c.data();
+  args.c_stride = c.stride();
+  args.clip = clip;
+  kernels.gemm(args);
+}
+
+}  // namespace elmo
