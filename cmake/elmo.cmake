@@ -69,9 +69,6 @@ endfunction()
 
 # elmo_fuzz(PATH DEPS ...): tests/fuzz/PATH.cc becomes a libFuzzer program.
 function(elmo_fuzz path)
-  if(NOT ELMO_FUZZ)
-    return()
-  endif()
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   add_executable(${path} ${PROJECT_SOURCE_DIR}/tests/fuzz/${path}.cc)
   target_link_libraries(${path} PRIVATE elmo_flags ${ARG_DEPS} -fsanitize=fuzzer)

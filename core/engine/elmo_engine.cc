@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/denormals.h"
 #include "core/base/status_macros.h"
-#include "core/layers/output_ops.h"
+#include "core/engine/write_output.h"
 #include "core/text/char_encoder.h"
 
 namespace elmo {
@@ -109,7 +109,13 @@ absl::Status ElmoEngine::Run(absl::Span<const SentenceInput> inputs,
   }
   for (size_t row = 0; row < inputs.size(); ++row) {
     const int64_t i = w->order[row];
-    WriteOutput(inputs[i], static_cast<int64_t>(row), w, &outputs[i]);
+    const OutputSpec& spec = *inputs[i].output;
+    outputs[i].values.resize(OutputSize(
+        spec, options_, static_cast<int64_t>(inputs[i].tokens.size())));
+    WriteOutput(
+        spec, options_.num_output_layers(),
+        [&](int layer) { return ReadLayer(layer, row, w); }, &w->mixed,
+        absl::MakeSpan(outputs[i].values));
   }
   return absl::OkStatus();
 }
@@ -201,69 +207,19 @@ absl::Status ElmoEngine::RunCell(absl::Span<const SentenceInput> inputs,
   return absl::OkStatus();
 }
 
-void ElmoEngine::WriteOutput(const SentenceInput& input, int64_t row,
-                             WorkspaceImpl* w, SentenceOutput* output) const {
-  const OutputSpec& spec = *input.output;
+ConstMatrix ElmoEngine::ReadLayer(int layer, int64_t row,
+                                  WorkspaceImpl* w) const {
   const int64_t width = options_.lstm.projection_dim;
-  const int64_t dim = options_.output_dim();
   const int64_t steps = w->lengths[row];
-  const int64_t skipped = spec.keep_boundaries ? 0 : 1;
-  const int64_t kept = steps - 2 * skipped;
-  output->values.assign(
-      OutputSize(spec, options_, static_cast<int64_t>(input.tokens.size())),
-      0.0f);
-
-  // All steps of a layer, boundaries included: [forward ; backward].
-  const auto gather = [&](int l) {
-    const Matrix layer = w->layer.Get(steps, dim);
-    for (int64_t t = 0; t < steps; ++t) {
-      const int64_t forward = w->rows.offset(t) + row;
-      const int64_t backward = w->rows.offset(steps - 1 - t) + row;
-      std::copy_n(w->layers[kForward][l].row(forward), width, layer.row(t));
-      std::copy_n(w->layers[kBackward][l].row(backward), width,
-                  layer.row(t) + width);
-    }
-    return layer;
-  };
-  float* out = output->values.data();
-  const auto emit = [&](ConstMatrix kept_rows) {
-    Matrix written(out, spec.pooling == Pooling::kNone ? kept : 1, dim);
-    if (spec.pooling == Pooling::kMean) {
-      MeanOfRows(kept_rows, out);
-    } else if (spec.pooling == Pooling::kMax) {
-      MaxOfRows(kept_rows, out);
-    } else {
-      std::copy_n(kept_rows.data(), kept_rows.size(), out);
-    }
-    if (spec.normalize) NormaliseRows(written);
-    out += written.size();
-  };
-
-  const int num_layers = options_.num_output_layers();
-  if (spec.selection == OutputSpec::Selection::kLayers) {
-    const int count =
-        spec.layers.empty() ? num_layers : static_cast<int>(spec.layers.size());
-    for (int i = 0; i < count; ++i) {
-      emit(
-          gather(spec.layers.empty() ? i : spec.layers[i]).Rows(skipped, kept));
-    }
-    return;
+  const Matrix both = w->layer.Get(steps, 2 * width);
+  for (int64_t t = 0; t < steps; ++t) {
+    const int64_t forward = w->rows.offset(t) + row;
+    const int64_t backward = w->rows.offset(steps - 1 - t) + row;
+    std::copy_n(w->layers[kForward][layer].row(forward), width, both.row(t));
+    std::copy_n(w->layers[kBackward][layer].row(backward), width,
+                both.row(t) + width);
   }
-  const std::vector<float> coefficients =
-      MixCoefficients(spec.mix_weights, num_layers, spec.gamma);
-  const Matrix mixed = w->mixed.Get(kept, dim);
-  std::fill_n(mixed.data(), mixed.size(), 0.0f);
-  for (int l = 0; l < num_layers; ++l) {
-    const Matrix layer = gather(l);
-    Normalisation normalisation;
-    if (spec.layer_norm) {
-      normalisation =
-          LayerNormalisation(steps > 2 ? layer.Rows(1, steps - 2) : layer);
-    }
-    AddWeighted(layer.Rows(skipped, kept), coefficients[l], normalisation,
-                mixed);
-  }
-  emit(mixed);
+  return both;
 }
 
 }  // namespace elmo

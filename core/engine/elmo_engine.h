@@ -60,8 +60,9 @@ class ElmoEngine final : public Engine {
   absl::Status RunCell(absl::Span<const SentenceInput> inputs,
                        Direction direction, int layer, WorkspaceImpl* w,
                        absl::Span<SentenceOutput> outputs) const;
-  void WriteOutput(const SentenceInput& input, int64_t row, WorkspaceImpl* w,
-                   SentenceOutput* output) const;
+  // One sentence's layer, boundaries included, [forward ; backward]; in `w`
+  // until the next call.
+  ConstMatrix ReadLayer(int layer, int64_t row, WorkspaceImpl* w) const;
 
   const ModelOptions options_;
   TokenVectors token_vectors_;

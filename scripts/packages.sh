@@ -1,0 +1,62 @@
+# Sourced by the other scripts: what the project needs from Debian, and how it
+# gets there. Debian 12 and 13; the same list for both.
+
+# To build and run.
+build_packages=(
+  g++ cmake ninja-build pkg-config
+  libgrpc++-dev protobuf-compiler protobuf-compiler-grpc
+  libdnnl-dev libabsl-dev libhdf5-dev libicu-dev libssl-dev
+  libspdlog-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev
+)
+# To run every test: the sanitizers' second compiler, formatting, fuzzing, and
+# NumPy, which reads what the client writes.
+test_packages=(
+  clang clang-format libclang-rt-dev python3-numpy git
+)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# install_packages NAME...: installs those that are missing; says which.
+install_packages() {
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f='${Status}' "$name" 2>/dev/null |
+      grep -q 'install ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  command -v apt-get >/dev/null ||
+    die "needs Debian 12 or 13, or these installed by hand: ${missing[*]}"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null ||
+      die "these packages are missing, and installing them takes root or sudo: ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "Installing: ${missing[*]}"
+  local log
+  log=$(mktemp)
+  if ! { "${as_root[@]}" apt-get update -q &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+      --no-install-recommends "${missing[@]}"; } </dev/null >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    die "apt-get failed; the whole log is in $log"
+  fi
+  rm -f "$log"
+}
+
+# build PRESET [TARGET...]: configures once, then builds what changed. Quiet
+# unless it fails.
+build() {
+  local preset=$1 log
+  shift
+  log=build/$preset/scripts.log
+  mkdir -p "build/$preset"
+  if [ ! -f "build/$preset/build.ninja" ]; then
+    cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; die "configuring failed"; }
+  fi
+  ninja -C "build/$preset" "$@" >"$log" 2>&1 || {
+    grep -A20 -m3 -E 'FAILED|error:' "$log" >&2 || tail -n 40 "$log" >&2
+    die "building failed; the whole log is in $log"
+  }
+}
