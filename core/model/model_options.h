@@ -1,6 +1,8 @@
 #ifndef ELMO_CORE_MODEL_MODEL_OPTIONS_H_
 #define ELMO_CORE_MODEL_MODEL_OPTIONS_H_
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -57,6 +59,12 @@ struct ModelOptions {
 // key, its value and what is accepted. Training leftovers and unknown keys are
 // ignored; `n_characters` may be 261 (training files) or 262.
 absl::StatusOr<ModelOptions> ParseModelOptions(std::string_view json);
+
+// The text of an options.json that parses to `options`.
+std::string FormatModelOptions(const ModelOptions& options);
+
+// Parameters in the model: the elements of all its weight tensors.
+int64_t NumParameters(const ModelOptions& options);
 
 }  // namespace elmo
 

@@ -1,14 +1,17 @@
 #ifndef ELMO_CORE_MODEL_MODEL_PACKAGE_H_
 #define ELMO_CORE_MODEL_MODEL_PACKAGE_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/base/aligned_buffer.h"
 #include "core/model/lstm_state.h"
 #include "core/model/model_options.h"
 #include "core/model/model_weights.h"
+#include "core/model/package_format.h"
 
 namespace elmo {
 
@@ -18,23 +21,43 @@ namespace elmo {
 // Thread-safe: constant after Load.
 class ModelPackage {
  public:
-  // Maps the files read-only and checks everything: header, tensor names,
-  // shapes, sizes, overflow, checksums, NaN and Inf. Any defect is an error
-  // that names the file and the tensor or key; it never crashes. Tensors stored
-  // as f16 or bf16 are widened to f32.
+  // Reads the files and checks everything: header, tensor names, shapes, sizes,
+  // overflow, checksums, NaN and Inf. Any defect is an error that names the
+  // file and the tensor or key; it never crashes. Tensors stored as f16 or bf16
+  // are widened to f32. Everything is copied: what happens to the files
+  // afterwards does not matter.
   static absl::StatusOr<std::unique_ptr<ModelPackage>> Load(
       const std::string& directory);
 
-  virtual ~ModelPackage() = default;
-
-  virtual const std::string& name() const = 0;
+  const std::string& name() const { return name_; }
   // SHA-256 of model.safetensors, 64 hexadecimal digits.
-  virtual const std::string& checksum() const = 0;
-  virtual const ModelOptions& options() const = 0;
+  const std::string& checksum() const { return checksum_; }
+  const ModelOptions& options() const { return options_; }
   // Valid as long as this object.
-  virtual const ModelWeights& weights() const = 0;
+  const ModelWeights& weights() const { return weights_; }
   // The frozen warm start state; nullopt where the package has none.
-  virtual const std::optional<LstmState>& warm_state() const = 0;
+  const std::optional<LstmState>& warm_state() const { return warm_state_; }
+
+  // What the header says of the model, by the keys of package_format.h.
+  const Metadata& metadata() const { return metadata_; }
+  // How the weights are stored: "F32", "F16", "BF16", or several: "BF16, F32".
+  const std::string& storage() const { return storage_; }
+  // Size of model.safetensors.
+  uint64_t file_bytes() const { return file_bytes_; }
+
+ private:
+  friend class PackageLoader;
+  ModelPackage() = default;
+
+  std::string name_;
+  std::string checksum_;
+  ModelOptions options_;
+  AlignedBuffer<float> buffer_;
+  ModelWeights weights_;  // Views into buffer_.
+  std::optional<LstmState> warm_state_;
+  Metadata metadata_;
+  std::string storage_;
+  uint64_t file_bytes_ = 0;
 };
 
 }  // namespace elmo

@@ -1,0 +1,254 @@
+#include "core/model/model_package.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <set>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/status_macros.h"
+#include "core/model/file_io.h"
+#include "core/model/float_formats.h"
+#include "core/model/json.h"
+#include "core/model/safetensors_file.h"
+#include "core/model/sha256.h"
+#include "core/model/weight_layout.h"
+
+namespace elmo {
+namespace {
+
+// Tensors are read in pieces of this size, each hashed and widened while it is
+// in the cache. A multiple of every element size.
+constexpr size_t kChunkBytes = 256 * 1024;
+
+void Widen(DType dtype, const char* bytes, size_t count, float* out) {
+  if (dtype == DType::kF32) {
+    std::memcpy(out, bytes, count * sizeof(float));
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, bytes + i * sizeof bits, sizeof bits);
+    out[i] = dtype == DType::kF16 ? HalfToFloat(bits) : BFloat16ToFloat(bits);
+  }
+}
+
+// Where a tensor goes, and what it must look like.
+struct Slot {
+  std::vector<int64_t> shape;
+  float* destination = nullptr;
+  bool is_weight = true;
+};
+
+}  // namespace
+
+// Loads one package. The methods stand in the order in which Load() calls them.
+class PackageLoader {
+ public:
+  explicit PackageLoader(const std::string& directory)
+      : options_path_(absl::StrCat(directory, "/", kOptionsFile)),
+        tensors_path_(absl::StrCat(directory, "/", kTensorsFile)),
+        package_(new ModelPackage()) {}
+
+  absl::StatusOr<std::unique_ptr<ModelPackage>> Load();
+
+ private:
+  absl::Status ReadOptions();
+  absl::Status CheckMetadata(const Metadata& metadata);
+  absl::Status AllocateSlots(const SafetensorsHeader& header);
+  absl::Status CheckTensors(const SafetensorsHeader& header) const;
+  absl::Status ReadTensors(const SafetensorsFile& file);
+  absl::StatusOr<std::string> ReadTensor(const SafetensorsFile& file,
+                                         const TensorInfo& info, float* out);
+
+  absl::Status TensorsError(const std::string& message) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(tensors_path_, ": ", message));
+  }
+
+  const std::string options_path_;
+  const std::string tensors_path_;
+  std::unique_ptr<ModelPackage> package_;
+  std::string options_digest_;
+  std::map<std::string, Slot> slots_;
+  Sha256 file_digest_;
+  std::vector<char> chunk_;
+};
+
+absl::StatusOr<std::unique_ptr<ModelPackage>> PackageLoader::Load() {
+  ELMO_RETURN_IF_ERROR(ReadOptions());
+  ELMO_ASSIGN_OR_RETURN(const SafetensorsFile file,
+                        SafetensorsFile::Open(tensors_path_));
+  ELMO_RETURN_IF_ERROR(CheckMetadata(file.header().metadata));
+  ELMO_RETURN_IF_ERROR(AllocateSlots(file.header()));
+  ELMO_RETURN_IF_ERROR(CheckTensors(file.header()));
+  ELMO_RETURN_IF_ERROR(ReadTensors(file));
+  return std::move(package_);
+}
+
+absl::Status PackageLoader::ReadOptions() {
+  ELMO_ASSIGN_OR_RETURN(const std::string text,
+                        ReadSmallFile(options_path_, kMaxJsonBytes));
+  options_digest_ = Sha256Hex(text);
+  absl::StatusOr<ModelOptions> options = ParseModelOptions(text);
+  if (!options.ok()) {
+    return absl::Status(
+        options.status().code(),
+        absl::StrCat(options_path_, ": ", options.status().message()));
+  }
+  package_->options_ = *std::move(options);
+  return absl::OkStatus();
+}
+
+absl::Status PackageLoader::CheckMetadata(const Metadata& metadata) {
+  const auto get = [&metadata](const char* key) {
+    const auto it = metadata.find(key);
+    return it == metadata.end() ? std::string() : it->second;
+  };
+  if (get(kFormatKey) != kFormatVersion) {
+    return TensorsError(absl::StrCat(
+        "metadata ", kFormatKey, " is ",
+        JsonForMessage(nlohmann::json(get(kFormatKey))), "; must be \"",
+        kFormatVersion, "\" (is this a package made by elmo-model?)"));
+  }
+  const std::string name = get(kNameKey);
+  if (absl::Status status = ValidateModelName(name); !status.ok()) {
+    return TensorsError(
+        absl::StrCat("metadata ", kNameKey, ": ", status.message()));
+  }
+  const std::string dims = DimsString(package_->options_);
+  if (get(kDimsKey) != dims) {
+    return TensorsError(
+        absl::StrCat("metadata ", kDimsKey, " is ",
+                     JsonForMessage(nlohmann::json(get(kDimsKey))), ", but ",
+                     kOptionsFile, " says \"", dims, "\""));
+  }
+  if (get(kOptionsDigestKey) != options_digest_) {
+    return absl::DataLossError(
+        absl::StrCat(options_path_, ": was changed: its SHA-256 is ",
+                     options_digest_, ", the package was made with ",
+                     JsonForMessage(nlohmann::json(get(kOptionsDigestKey)))));
+  }
+  package_->name_ = name;
+  package_->metadata_ = metadata;
+  return absl::OkStatus();
+}
+
+absl::Status PackageLoader::AllocateSlots(const SafetensorsHeader& header) {
+  const ModelOptions& options = package_->options_;
+  const WeightLayout layout(options);
+  // The file is at least half as large, so it bounds what is allocated; and
+  // CheckTensors() has not run yet, so ask here.
+  uint64_t data_bytes = header.tensors.empty() ? 0 : header.tensors.back().end;
+  if (data_bytes / 2 < static_cast<uint64_t>(layout.num_parameters())) {
+    return TensorsError(
+        absl::StrCat("has ", data_bytes, " bytes of tensors, too few for the ",
+                     layout.num_parameters(), " parameters that ", kOptionsFile,
+                     " asks for"));
+  }
+  try {
+    package_->buffer_ = AlignedBuffer<float>(layout.buffer_size());
+    chunk_.resize(kChunkBytes);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        tensors_path_, ": no memory for ", layout.buffer_size(), " floats"));
+  }
+  float* const buffer = package_->buffer_.data();
+  for (const WeightTensor& tensor : layout.tensors()) {
+    slots_[tensor.name] = {tensor.shape, buffer + tensor.offset, true};
+  }
+  package_->weights_ = layout.View(buffer);
+  const auto is_warm = [](const TensorInfo& info) {
+    return info.name == kWarmH || info.name == kWarmC;
+  };
+  if (std::any_of(header.tensors.begin(), header.tensors.end(), is_warm)) {
+    const LstmOptions& lstm = options.lstm;
+    LstmState& warm = package_->warm_state_.emplace(LstmState::Zero(lstm));
+    slots_[kWarmH] = {
+        {2, lstm.num_layers, lstm.projection_dim}, warm.h.data(), false};
+    slots_[kWarmC] = {{2, lstm.num_layers, lstm.dim}, warm.c.data(), false};
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PackageLoader::CheckTensors(
+    const SafetensorsHeader& header) const {
+  std::set<std::string> found;
+  for (const TensorInfo& info : header.tensors) {
+    const std::string shown = JsonForMessage(nlohmann::json(info.name));
+    const auto slot = slots_.find(info.name);
+    if (slot == slots_.end()) {
+      return TensorsError(
+          absl::StrCat("tensor ", shown, " is not one that this model has"));
+    }
+    if (info.shape != slot->second.shape) {
+      return TensorsError(absl::StrCat("tensor ", shown, " has shape ",
+                                       ShapeString(info.shape), "; must be ",
+                                       ShapeString(slot->second.shape)));
+    }
+    found.insert(info.name);
+  }
+  for (const auto& [name, slot] : slots_) {
+    if (found.count(name) == 0) {
+      return TensorsError(absl::StrCat("tensor \"", name, "\" is missing"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PackageLoader::ReadTensors(const SafetensorsFile& file) {
+  std::map<std::string, TensorDigest> digests;
+  std::set<std::string> storage;
+  file_digest_.Update(file.preamble());
+  package_->file_bytes_ = file.preamble().size();
+  for (const TensorInfo& info : file.header().tensors) {
+    const Slot& slot = slots_.at(info.name);
+    ELMO_ASSIGN_OR_RETURN(std::string digest,
+                          ReadTensor(file, info, slot.destination));
+    digests[info.name] = {info.dtype, info.shape, std::move(digest)};
+    if (slot.is_weight) storage.insert(DTypeName(info.dtype));
+    package_->file_bytes_ += info.end - info.begin;
+  }
+  const std::string digest = ContentDigest(file.header().metadata, digests);
+  const auto expected = file.header().metadata.find(kContentDigestKey);
+  if (expected == file.header().metadata.end() || expected->second != digest) {
+    return absl::DataLossError(absl::StrCat(
+        tensors_path_, ": is damaged: the SHA-256 of its content is not the ",
+        "one in its metadata (", kContentDigestKey, ")"));
+  }
+  package_->storage_ = absl::StrJoin(storage, ", ");
+  package_->checksum_ = file_digest_.Finish();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> PackageLoader::ReadTensor(
+    const SafetensorsFile& file, const TensorInfo& info, float* out) {
+  Sha256 digest;
+  const float* const begin = out;
+  for (uint64_t offset = info.begin; offset < info.end;) {
+    const size_t n = std::min<uint64_t>(chunk_.size(), info.end - offset);
+    ELMO_RETURN_IF_ERROR(file.ReadData(offset, chunk_.data(), n));
+    file_digest_.Update(chunk_.data(), n);
+    digest.Update(chunk_.data(), n);
+    const size_t count = n / DTypeBytes(info.dtype);
+    Widen(info.dtype, chunk_.data(), count, out);
+    if (const size_t bad = FindNonFinite(out, count); bad < count) {
+      return TensorsError(absl::StrCat("tensor \"", info.name,
+                                       "\" has a NaN or infinity (", out[bad],
+                                       ") at element ", out - begin + bad));
+    }
+    out += count;
+    offset += n;
+  }
+  return digest.Finish();
+}
+
+absl::StatusOr<std::unique_ptr<ModelPackage>> ModelPackage::Load(
+    const std::string& directory) {
+  return PackageLoader(directory).Load();
+}
+
+}  // namespace elmo

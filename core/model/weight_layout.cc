@@ -1,0 +1,159 @@
+#include "core/model/weight_layout.h"
+
+#include <functional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace elmo {
+namespace {
+
+constexpr size_t kAlignFloats = 16;
+
+// Rows of char_embed: ids 1 to 261. Id 0 has no row, its vector is zero.
+constexpr int64_t kNumStoredCharacters = 261;
+
+using Shape = std::vector<int64_t>;
+
+// Called with the two names, the shape and the view of each tensor.
+using Visitor = std::function<void(std::string name, std::string published,
+                                   const Shape& shape, ConstMatrix* view)>;
+
+// A model's weights with every vector at its final size and every view empty.
+ModelWeights EmptyWeights(const ModelOptions& options) {
+  ModelWeights weights;
+  for (const CharCnnOptions::Filter& filter : options.char_cnn.filters) {
+    weights.char_cnn.convolutions.push_back({filter.width, {}, {}});
+  }
+  weights.char_cnn.highways.resize(options.char_cnn.num_highway);
+  weights.forward.resize(options.lstm.num_layers);
+  weights.backward.resize(options.lstm.num_layers);
+  return weights;
+}
+
+void VisitCharCnn(const ModelOptions& options, CharCnnWeights* weights,
+                  const Visitor& visit) {
+  const CharCnnOptions& cnn = options.char_cnn;
+  const int64_t d = cnn.embedding_dim;
+  const int64_t f = cnn.num_filters();
+  const int64_t p = options.lstm.projection_dim;
+  visit("char_cnn.embedding", "char_embed", {kNumStoredCharacters, d},
+        &weights->embedding);
+  for (size_t i = 0; i < cnn.filters.size(); ++i) {
+    const CharCnnOptions::Filter& filter = cnn.filters[i];
+    const std::string name = absl::StrCat("char_cnn.convolution.", i);
+    visit(name + ".weight", absl::StrCat("CNN/W_cnn_", i),
+          {filter.width, d, filter.count}, &weights->convolutions[i].weight);
+    visit(name + ".bias", absl::StrCat("CNN/b_cnn_", i), {filter.count},
+          &weights->convolutions[i].bias);
+  }
+  for (int k = 0; k < cnn.num_highway; ++k) {
+    const std::string name = absl::StrCat("highway.", k);
+    const std::string group = absl::StrCat("CNN_high_", k);
+    HighwayWeights* highway = &weights->highways[k];
+    visit(name + ".carry.weight", group + "/W_carry", {f, f},
+          &highway->carry_weight);
+    visit(name + ".carry.bias", group + "/b_carry", {f}, &highway->carry_bias);
+    visit(name + ".transform.weight", group + "/W_transform", {f, f},
+          &highway->transform_weight);
+    visit(name + ".transform.bias", group + "/b_transform", {f},
+          &highway->transform_bias);
+  }
+  if (options.has_char_projection()) {
+    visit("projection.weight", "CNN_proj/W_proj", {f, p}, &weights->projection);
+    visit("projection.bias", "CNN_proj/b_proj", {p}, &weights->projection_bias);
+  }
+}
+
+void VisitDirection(const ModelOptions& options, int direction,
+                    std::vector<LstmCellWeights>* cells, const Visitor& visit) {
+  const int64_t h = options.lstm.dim;
+  const int64_t p = options.lstm.projection_dim;
+  for (int layer = 0; layer < options.lstm.num_layers; ++layer) {
+    const std::string name =
+        absl::StrCat("lstm.", direction == 0 ? "forward." : "backward.", layer);
+    const std::string group = absl::StrCat(
+        "RNN_", direction, "/RNN/MultiRNNCell/Cell", layer, "/LSTMCell");
+    LstmCellWeights* cell = &(*cells)[layer];
+    visit(name + ".weight", group + "/W_0", {2 * p, 4 * h}, &cell->weight);
+    visit(name + ".bias", group + "/B", {4 * h}, &cell->bias);
+    if (options.lstm.has_projection()) {
+      visit(name + ".projection", group + "/W_P_0", {h, p}, &cell->projection);
+    }
+  }
+}
+
+void Visit(const ModelOptions& options, ModelWeights* weights,
+           const Visitor& visit) {
+  VisitCharCnn(options, &weights->char_cnn, visit);
+  VisitDirection(options, 0, &weights->forward, visit);
+  VisitDirection(options, 1, &weights->backward, visit);
+}
+
+}  // namespace
+
+WeightLayout::WeightLayout(const ModelOptions& options) : options_(options) {
+  ModelWeights unused = EmptyWeights(options);
+  Visit(options, &unused,
+        [this](std::string name, std::string published, const Shape& shape,
+               ConstMatrix*) {
+          WeightTensor tensor;
+          tensor.name = std::move(name);
+          tensor.published = std::move(published);
+          tensor.shape = shape;
+          tensor.rows = 1;
+          for (size_t i = 0; i + 1 < shape.size(); ++i) tensor.rows *= shape[i];
+          tensor.cols = shape.back();
+          tensor.offset = buffer_size_;
+          buffer_size_ +=
+              (tensor.size() + kAlignFloats - 1) / kAlignFloats * kAlignFloats;
+          num_parameters_ += static_cast<int64_t>(tensor.size());
+          tensors_.push_back(std::move(tensor));
+        });
+}
+
+ModelWeights WeightLayout::View(const float* buffer) const {
+  ModelWeights weights = EmptyWeights(options_);
+  size_t i = 0;
+  Visit(options_, &weights,
+        [&](const std::string&, const std::string&, const Shape&,
+            ConstMatrix* view) {
+          const WeightTensor& tensor = tensors_[i++];
+          *view = ConstMatrix(buffer + tensor.offset, tensor.rows, tensor.cols);
+        });
+  return weights;
+}
+
+absl::StatusOr<std::vector<ConstMatrix>> WeightLayout::List(
+    const ModelWeights& weights) const {
+  const ModelWeights expected = EmptyWeights(options_);
+  if (weights.char_cnn.convolutions.size() !=
+          expected.char_cnn.convolutions.size() ||
+      weights.char_cnn.highways.size() != expected.char_cnn.highways.size() ||
+      weights.forward.size() != expected.forward.size() ||
+      weights.backward.size() != expected.backward.size()) {
+    return absl::InvalidArgumentError(
+        "the weights have another number of filters, highways or layers than "
+        "the options");
+  }
+  std::vector<ConstMatrix> list;
+  absl::Status status;
+  ModelWeights copy = weights;
+  Visit(options_, &copy,
+        [&](const std::string& name, const std::string&, const Shape&,
+            ConstMatrix* view) {
+          const WeightTensor& tensor = tensors_[list.size()];
+          if (status.ok() &&
+              (view->rows() != tensor.rows || view->cols() != tensor.cols)) {
+            status = absl::InvalidArgumentError(
+                absl::StrCat(name, ": is ", view->rows(), "x", view->cols(),
+                             "; must be ", tensor.rows, "x", tensor.cols));
+          }
+          list.push_back(*view);
+        });
+  if (!status.ok()) return status;
+  return list;
+}
+
+}  // namespace elmo

@@ -1,0 +1,56 @@
+#ifndef ELMO_CORE_MODEL_WEIGHT_LAYOUT_H_
+#define ELMO_CORE_MODEL_WEIGHT_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/model_options.h"
+#include "core/model/model_weights.h"
+
+namespace elmo {
+
+// One tensor of a model and its place in a buffer that holds all of them.
+struct WeightTensor {
+  std::string name;       // In a package: "lstm.forward.0.weight".
+  std::string published;  // The dataset of a published weight file.
+  std::vector<int64_t> shape;
+  int64_t rows = 0;   // As the matrix in ModelWeights: all dimensions but the
+  int64_t cols = 0;   // last are rows; a bias has one row.
+  size_t offset = 0;  // In floats, a multiple of 16 (64 bytes).
+
+  size_t size() const { return static_cast<size_t>(rows * cols); }
+};
+
+// All tensors that a model with these options has, in the order of packages,
+// laid out in one buffer. This is the one place that lists them. Constant.
+class WeightLayout {
+ public:
+  // `options` must have passed ParseModelOptions().
+  explicit WeightLayout(const ModelOptions& options);
+
+  const std::vector<WeightTensor>& tensors() const { return tensors_; }
+  // Floats in the buffer, gaps included.
+  size_t buffer_size() const { return buffer_size_; }
+  int64_t num_parameters() const { return num_parameters_; }
+  int num_layers() const { return options_.lstm.num_layers; }
+
+  // Views into a buffer of buffer_size() floats, which must outlive them.
+  ModelWeights View(const float* buffer) const;
+  // The matrices of `weights` in the order of tensors(). INVALID_ARGUMENT names
+  // the first whose shape does not fit.
+  absl::StatusOr<std::vector<ConstMatrix>> List(
+      const ModelWeights& weights) const;
+
+ private:
+  const ModelOptions options_;
+  std::vector<WeightTensor> tensors_;
+  size_t buffer_size_ = 0;
+  int64_t num_parameters_ = 0;
+};
+
+}  // namespace elmo
+
+#endif  // ELMO_CORE_MODEL_WEIGHT_LAYOUT_H_
