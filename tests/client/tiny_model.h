@@ -1,0 +1,26 @@
+#ifndef ELMO_TESTS_CLIENT_TINY_MODEL_H_
+#define ELMO_TESTS_CLIENT_TINY_MODEL_H_
+
+#include "absl/status/statusor.h"
+#include "elmo/v1/embedding.pb.h"
+
+namespace elmo::testing {
+
+// What a server with a tiny made-up model says: two LSTM layers, four numbers a
+// vector, text split at blanks. The vector of a token is
+//   {layer, row, length of the token in bytes, its first byte}
+// so that a test can tell from a vector where it came from; every value is
+// exact in each encoding. A mix gives layer 1, pooling the mean over the rows
+// whatever its kind; normalize and start state change nothing.
+constexpr int kTinyLayers = 3;
+constexpr int kTinyDim = 4;
+
+// Limits: 8 sentences and 64 tokens a request, 4096 bytes of vectors.
+v1::Model TinyModel();
+
+// INVALID_ARGUMENT over a limit of TinyModel(), or for no sentences.
+absl::StatusOr<v1::EmbedResponse> TinyAnswer(const v1::EmbedRequest& request);
+
+}  // namespace elmo::testing
+
+#endif  // ELMO_TESTS_CLIENT_TINY_MODEL_H_
