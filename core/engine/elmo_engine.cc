@@ -51,10 +51,13 @@ absl::StatusOr<std::unique_ptr<ElmoEngine>> ElmoEngine::Create(
     const ModelOptions& options, const ModelWeights& weights,
     const ElmoEngineOptions& engine_options) {
   ELMO_RETURN_IF_ERROR(engine_options.Validate());
+  ELMO_ASSIGN_OR_RETURN(
+      const CharEncoder encoder,
+      CharEncoder::Create(options.char_cnn.max_characters_per_token));
   const Kernels& kernels =
       engine_options.kernels ? *engine_options.kernels : BestKernels();
   auto engine = std::unique_ptr<ElmoEngine>(
-      new ElmoEngine(options, weights, engine_options, kernels));
+      new ElmoEngine(options, weights, engine_options, encoder, kernels));
   for (const auto& [direction, cells] :
        {std::make_pair(kForward, &weights.forward),
         std::make_pair(kBackward, &weights.backward)}) {
@@ -71,9 +74,9 @@ absl::StatusOr<std::unique_ptr<ElmoEngine>> ElmoEngine::Create(
 
 ElmoEngine::ElmoEngine(const ModelOptions& options, const ModelWeights& weights,
                        const ElmoEngineOptions& engine_options,
-                       const Kernels& kernels)
+                       const CharEncoder& encoder, const Kernels& kernels)
     : options_(options),
-      token_vectors_(options, weights.char_cnn, kernels,
+      token_vectors_(options, weights.char_cnn, encoder, kernels,
                      engine_options.word_cache_bytes) {}
 
 std::unique_ptr<Engine::Workspace> ElmoEngine::CreateWorkspace() const {
@@ -134,18 +137,18 @@ void ElmoEngine::Plan(absl::Span<const SentenceInput> inputs,
 
 void ElmoEngine::GatherTokenVectors(absl::Span<const SentenceInput> inputs,
                                     WorkspaceImpl* w) const {
-  const int max_characters = options_.char_cnn.max_characters_per_token;
+  const CharEncoder& encoder = token_vectors_.encoder();
   const PackedRows& rows = w->rows;
   w->tokens.Clear();
   w->token_rows.resize(rows.total());
   for (int64_t t = 0; t < rows.steps(); ++t) {
     for (int64_t r = 0; r < rows.rows_at(t); ++r) {
       const absl::Span<const std::string> tokens = inputs[w->order[r]].tokens;
-      const std::string_view word = t == 0 ? kBeginSentence
+      const std::string_view word = t == 0 ? kSentenceBeginToken
                                     : t + 1 == w->lengths[r]
-                                        ? kEndSentence
+                                        ? kSentenceEndToken
                                         : std::string_view(tokens[t - 1]);
-      w->token_rows[rows.offset(t) + r] = w->tokens.Add(word, max_characters);
+      w->token_rows[rows.offset(t) + r] = w->tokens.Add(word, encoder);
     }
   }
   token_vectors_.Fill(&w->tokens);

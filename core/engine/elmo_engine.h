@@ -51,7 +51,8 @@ class ElmoEngine final : public Engine {
   enum Direction { kForward = 0, kBackward = 1 };
 
   ElmoEngine(const ModelOptions& options, const ModelWeights& weights,
-             const ElmoEngineOptions& engine_options, const Kernels& kernels);
+             const ElmoEngineOptions& engine_options,
+             const CharEncoder& encoder, const Kernels& kernels);
 
   void Plan(absl::Span<const SentenceInput> inputs, WorkspaceImpl* w) const;
   // Layer 0 of both directions, in packed order.

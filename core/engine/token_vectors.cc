@@ -3,17 +3,19 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/text/char_encoder.h"
-
 namespace elmo {
+
+static_assert(CharCnn::kPaddingId == CharId::kPadding);
+static_assert(CharCnn::kNumIds == CharId::kCount);
 
 void TokenVectors::Table::Clear() {
   rows_.clear();
   words_.clear();
 }
 
-int64_t TokenVectors::Table::Add(std::string_view word, int max_characters) {
-  const std::string_view key = TokenKey(word, max_characters);
+int64_t TokenVectors::Table::Add(std::string_view word,
+                                 const CharEncoder& encoder) {
+  const std::string_view key = encoder.Key(word);
   const auto [found, added] =
       rows_.emplace(key, static_cast<int64_t>(words_.size()));
   if (added) words_.push_back(key);
@@ -22,8 +24,9 @@ int64_t TokenVectors::Table::Add(std::string_view word, int max_characters) {
 
 TokenVectors::TokenVectors(const ModelOptions& options,
                            const CharCnnWeights& weights,
-                           const Kernels& kernels, int64_t cache_bytes)
-    : max_characters_(options.char_cnn.max_characters_per_token),
+                           const CharEncoder& encoder, const Kernels& kernels,
+                           int64_t cache_bytes)
+    : encoder_(encoder),
       char_cnn_(options, weights, kernels),
       cache_(cache_bytes, char_cnn_.padded_dim()) {}
 
@@ -44,13 +47,14 @@ void TokenVectors::Fill(Table* table) const {
 
 void TokenVectors::Compute(absl::Span<const int64_t> rows, Table* table) const {
   const int64_t count = static_cast<int64_t>(rows.size());
-  uint16_t* ids = table->ids_.Get(count * max_characters_);
+  const int64_t length = encoder_.max_characters_per_token();
+  uint16_t* ids = table->ids_.Get(count * length);
   for (int64_t i = 0; i < count; ++i) {
-    EncodeToken(table->words_[rows[i]],
-                absl::MakeSpan(ids + i * max_characters_, max_characters_));
+    encoder_.Encode(table->words_[rows[i]],
+                    absl::MakeSpan(ids + i * length, length));
   }
   const Matrix computed = table->computed_.Get(count, padded_dim());
-  char_cnn_.Run(MatrixView<const uint16_t>(ids, count, max_characters_),
+  char_cnn_.Run(MatrixView<const uint16_t>(ids, count, length),
                 &table->scratch_, computed);
   for (int64_t i = 0; i < count; ++i) {
     std::memcpy(table->vectors_.row(rows[i]), computed.row(i),

@@ -10,6 +10,7 @@
 #include "core/base/matrix_view.h"
 #include "core/engine/word_cache.h"
 #include "core/layers/char_cnn.h"
+#include "core/text/char_encoder.h"
 
 namespace elmo {
 
@@ -25,7 +26,7 @@ class TokenVectors {
     // Forgets all words.
     void Clear();
     // The word's row in vectors(). `word` must outlive Fill().
-    int64_t Add(std::string_view word, int max_characters);
+    int64_t Add(std::string_view word, const CharEncoder& encoder);
     // [rows, padded_dim], after Fill().
     ConstMatrix vectors() const { return vectors_; }
 
@@ -42,8 +43,10 @@ class TokenVectors {
   };
 
   TokenVectors(const ModelOptions& options, const CharCnnWeights& weights,
-               const Kernels& kernels, int64_t cache_bytes);
+               const CharEncoder& encoder, const Kernels& kernels,
+               int64_t cache_bytes);
 
+  const CharEncoder& encoder() const { return encoder_; }
   int64_t padded_dim() const { return char_cnn_.padded_dim(); }
   // Computes the vectors of all words added to `table`.
   void Fill(Table* table) const;
@@ -56,7 +59,7 @@ class TokenVectors {
 
   void Compute(absl::Span<const int64_t> rows, Table* table) const;
 
-  const int max_characters_;
+  const CharEncoder encoder_;
   CharCnn char_cnn_;
   mutable WordCache cache_;
 };

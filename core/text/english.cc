@@ -137,7 +137,7 @@ bool IsElidedAtStart(std::string_view letters) {
       "tis",    "tisn",    "twas",   "twasn", "twere", "twill",
       "twould", "twouldn", "em",     "cause", "til",   "bout",
       "neath",  "gainst",  "tween",  "twixt", "fraid", "nuff",
-      "cos",    "coz",     "mongst", "pon"};
+      "cos",    "coz",     "mongst", "pon",   "n"};
   return IsOneOf(letters, kElided);
 }
 

@@ -4,7 +4,9 @@
 #include <unicode/uscript.h>
 #include <unicode/utf8.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace elmo {
 namespace {
@@ -118,80 +120,93 @@ const std::array<UnitKind, 128>& AsciiKinds() {
   return kinds;
 }
 
-// Turns units [first, end of `units`), one a code point, into one a grapheme
-// cluster.
-void MergeClusters(std::string_view text, size_t first, BreakIterators* breaks,
-                   std::vector<uint32_t>* ends, std::vector<TextUnit>* units) {
-  const uint32_t begin = (*units)[first].begin;
-  breaks->FindCharacterEnds(text.substr(begin), ends);
-  size_t out = first;
-  size_t next_end = 0;
-  for (size_t i = first; i < units->size();) {
-    TextUnit cluster = (*units)[i];
-    while (begin + (*ends)[next_end] <= cluster.begin) ++next_end;
-    const uint32_t end = begin + (*ends)[next_end];
-    // A sign before its number (Arabic) is only a prefix.
-    if (u_charType(static_cast<UChar32>(cluster.code_point)) == U_FORMAT_CHAR &&
-        i + 1 < units->size() && (*units)[i + 1].begin < end) {
-      cluster.kind = (*units)[i + 1].kind;
+// SplitIntoUnits() for one text.
+class UnitSplitter {
+ public:
+  UnitSplitter(std::string_view text, const BreakIterators& shared,
+               std::unique_ptr<BreakIterators>* own)
+      : text_(text), shared_(shared), own_(*own) {
+    // No text has more units than bytes.
+    result_.units.resize(text.size() + TextUnits::kSentinels);
+  }
+
+  TextUnits Run() {
+    const std::array<UnitKind, 128>& ascii = AsciiKinds();
+    const auto size = static_cast<int32_t>(text_.size());
+    for (int32_t i = 0; i < size;) {
+      const auto begin = static_cast<uint32_t>(i);
+      UChar32 c;
+      U8_NEXT(text_.data(), i, size, c);
+      const auto code_point = static_cast<char32_t>(c);
+      const UnitKind kind = c < 128 ? ascii[c] : Inspect(code_point);
+      if (kind == UnitKind::kSeparator) EndRun(begin);
+      result_.units[count_++] = {begin, code_point, kind};
+      if (kind == UnitKind::kSeparator) run_first_ = count_;
     }
-    for (; i < units->size() && (*units)[i].begin < end; ++i) {
-      if ((*units)[i].code_point == kCombiningKeycap) {
+    EndRun(static_cast<uint32_t>(size));
+    result_.units.resize(count_ + TextUnits::kSentinels);
+    std::fill_n(result_.units.begin() + count_, TextUnits::kSentinels,
+                TextUnit{static_cast<uint32_t>(size), 0});
+    return std::move(result_);
+  }
+
+ private:
+  // The kind of a code point beyond ASCII, noting what follows from it.
+  UnitKind Inspect(char32_t code_point) {
+    run_joins_ = run_joins_ || JoinsOthers(code_point);
+    result_.has_rewrites =
+        result_.has_rewrites || RewriteUnit(code_point) != nullptr;
+    return KindOf(code_point);
+  }
+
+  // Turns the units since the last separator, one a code point until now, into
+  // one a grapheme cluster. `end`: the byte behind them.
+  void EndRun(uint32_t end) {
+    if (!run_joins_) return;
+    run_joins_ = false;
+    if (own_ == nullptr) own_ = shared_.Clone();
+    const uint32_t begin = result_.units[run_first_].begin;
+    own_->FindCharacterEnds(text_.substr(begin, end - begin), &ends_);
+    size_t out = run_first_;
+    size_t i = run_first_;
+    for (const uint32_t cluster_end : ends_) {
+      if (i == count_) break;
+      result_.units[out++] = MergeCluster(begin + cluster_end, &i);
+    }
+    count_ = out;
+  }
+
+  // The unit for all from `*i` that begin before byte `end`.
+  TextUnit MergeCluster(uint32_t end, size_t* i) const {
+    TextUnit cluster = result_.units[*i];
+    const bool is_prefix =
+        u_charType(static_cast<UChar32>(cluster.code_point)) == U_FORMAT_CHAR;
+    for (++*i; *i < count_ && result_.units[*i].begin < end; ++*i) {
+      const TextUnit& member = result_.units[*i];
+      // A sign before its number (Arabic) is part of the number.
+      if (is_prefix) cluster.kind = member.kind;
+      if (member.code_point == kCombiningKeycap) {
         cluster.kind = UnitKind::kOther;
       }
     }
-    (*units)[out++] = cluster;
+    return cluster;
   }
-  units->resize(out);
-}
+
+  const std::string_view text_;
+  const BreakIterators& shared_;
+  std::unique_ptr<BreakIterators>& own_;
+  TextUnits result_;
+  size_t count_ = 0;
+  size_t run_first_ = 0;  // First unit since the last separator.
+  bool run_joins_ = false;
+  std::vector<uint32_t> ends_;
+};
 
 }  // namespace
 
 TextUnits SplitIntoUnits(std::string_view text, const BreakIterators& shared,
                          std::unique_ptr<BreakIterators>* own) {
-  const std::array<UnitKind, 128>& ascii = AsciiKinds();
-  TextUnits result;
-  std::vector<TextUnit>& units = result.units;
-  units.reserve(text.size() + TextUnits::kSentinels);
-  std::vector<uint32_t> ends;
-  size_t run_first = 0;  // First unit since the last separator.
-  bool run_joins = false;
-  const auto size = static_cast<int32_t>(text.size());
-  const auto end_run = [&](int32_t end) {
-    if (run_joins) {
-      if (*own == nullptr) *own = shared.Clone();
-      MergeClusters(text.substr(0, end), run_first, own->get(), &ends, &units);
-      run_joins = false;
-    }
-  };
-  for (int32_t i = 0; i < size;) {
-    TextUnit unit;
-    unit.begin = static_cast<uint32_t>(i);
-    UChar32 c;
-    U8_NEXT(text.data(), i, size, c);
-    unit.code_point = static_cast<char32_t>(c);
-    if (c < 128) {
-      unit.kind = ascii[c];
-    } else {
-      unit.kind = KindOf(unit.code_point);
-      run_joins = run_joins || JoinsOthers(unit.code_point);
-      result.has_rewrites = result.has_rewrites ||
-                            unit.kind == UnitKind::kSoftHyphen ||
-                            RewriteUnit(unit.code_point) != nullptr;
-    }
-    if (unit.kind == UnitKind::kSeparator) {
-      end_run(static_cast<int32_t>(unit.begin));
-      units.push_back(unit);
-      run_first = units.size();
-    } else {
-      units.push_back(unit);
-    }
-  }
-  end_run(size);
-  for (size_t i = 0; i < TextUnits::kSentinels; ++i) {
-    units.push_back({static_cast<uint32_t>(size), 0, UnitKind::kSeparator});
-  }
-  return result;
+  return UnitSplitter(text, shared, own).Run();
 }
 
 const char* RewriteUnit(char32_t code_point) {

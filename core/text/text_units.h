@@ -31,7 +31,12 @@ struct TextUnit {
   UnitKind kind = UnitKind::kSeparator;
 };
 
-// A text cut into units. Two separators stand behind the last one, where
+// Letters and digits.
+inline bool IsAlnum(const TextUnit& unit) {
+  return unit.kind == UnitKind::kLetter || unit.kind == UnitKind::kDigit;
+}
+
+// A text cut into units. Three separators stand behind the last one, where
 // offset `text.size()` begins, so that a rule may look ahead.
 struct TextUnits {
   static constexpr size_t kSentinels = 3;

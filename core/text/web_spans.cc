@@ -10,10 +10,6 @@ bool IsAsciiLetter(char32_t c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-bool IsAlnum(const TextUnit& unit) {
-  return unit.kind == UnitKind::kLetter || unit.kind == UnitKind::kDigit;
-}
-
 bool IsOneOf(char32_t c, std::string_view characters) {
   return c < 128 && c != 0 &&
          characters.find(static_cast<char>(c)) != std::string_view::npos;

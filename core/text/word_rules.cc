@@ -220,10 +220,6 @@ bool AbbreviationKeepsPeriod(const TextUnits& text, Abbreviation kind,
 
 }  // namespace
 
-bool IsAlnum(const TextUnit& unit) {
-  return unit.kind == UnitKind::kLetter || unit.kind == UnitKind::kDigit;
-}
-
 bool IsAtOpening(const TextUnits& text, size_t i) {
   if (i == 0) return true;
   const TextUnit& before = text.units[i - 1];

@@ -11,9 +11,6 @@ namespace elmo {
 // Where words start and end, and which periods belong to them, as functions of
 // the text alone. Positions are indices of units. Thread-safe.
 
-// Letters and digits.
-bool IsAlnum(const TextUnit& unit);
-
 // Whether a new word or an opening quotation mark may stand at `i`: at the
 // start, after a separator, an opening bracket or quotation mark, or a dash.
 bool IsAtOpening(const TextUnits& text, size_t i);

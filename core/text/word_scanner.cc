@@ -1,5 +1,7 @@
 #include "core/text/word_scanner.h"
 
+#include <unicode/utf8.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -67,12 +69,9 @@ std::vector<Token> WordScanner::Run() {
 bool WordScanner::StartsWord(size_t i) const {
   const TextUnit& unit = At(i);
   if (IsAlnum(unit)) return true;
-  // -5, -based; .5
-  if (unit.kind == UnitKind::kHyphen) {
-    return IsAlnum(At(i + 1)) && IsAtOpening(units_, i);
-  }
-  return unit.code_point == '.' && At(i + 1).kind == UnitKind::kDigit &&
-         IsAtOpening(units_, i);
+  // -5, .5
+  return (unit.kind == UnitKind::kHyphen || unit.code_point == '.') &&
+         At(i + 1).kind == UnitKind::kDigit && IsAtOpening(units_, i);
 }
 
 size_t WordScanner::ScanWord(size_t i) {
@@ -159,6 +158,8 @@ size_t WordScanner::ScanApostrophe(size_t i) {
                          (letters.size() == 2 || letters[2] == 's');
   if (opens && ends_here && (is_decade || IsElidedAtStart(letters))) {
     end = FindWordEnd(units_, i + 1);
+    // rock 'n' roll
+    if (letters == "n" && At(end).kind == UnitKind::kApostrophe) ++end;
     EmitWord(i, end);
     return end;
   }
@@ -211,8 +212,10 @@ void WordScanner::EmitWord(size_t first, size_t end) {
     cuts_.push_back(cut);
     rest = cut;
   }
-  if (const int lead = LeadingContraction(LowerAscii(units_, first, rest))) {
-    Emit(first, first + lead);
+  if (At(first).kind == UnitKind::kApostrophe ||
+      At(first + 1).kind == UnitKind::kApostrophe) {
+    const int lead = LeadingContraction(LowerAscii(units_, first, rest));
+    if (lead > 0) Emit(first, first + lead);
     first += lead;
   }
   for (auto cut = cuts_.rbegin(); cut != cuts_.rend(); ++cut) {
@@ -223,27 +226,24 @@ void WordScanner::EmitWord(size_t first, size_t end) {
 }
 
 void WordScanner::Emit(size_t first, size_t end) {
-  Token token;
+  Token& token = tokens_.emplace_back();
   token.begin = At(first).begin;
   token.end = At(end).begin;
-  token.text = text_.substr(token.begin, token.end - token.begin);
-  if (units_.has_rewrites) {
-    std::string rewritten;
-    for (size_t i = first; i < end; ++i) {
-      const TextUnit& unit = At(i);
-      const size_t length = At(i + 1).begin - unit.begin;
-      // Not where a combining mark has joined it.
-      const bool is_alone =
-          length <= 3 && RewriteUnit(unit.code_point) && At(i).code_point > 127;
-      if (is_alone) {
-        rewritten += RewriteUnit(unit.code_point);
-      } else {
-        rewritten += text_.substr(unit.begin, length);
-      }
-    }
-    token.text = std::move(rewritten);
+  if (!units_.has_rewrites) {
+    token.text = text_.substr(token.begin, token.end - token.begin);
+    return;
   }
-  tokens_.push_back(std::move(token));
+  for (size_t i = first; i < end; ++i) {
+    const char32_t c = At(i).code_point;
+    const size_t bytes = At(i + 1).begin - At(i).begin;
+    const char* rewritten = RewriteUnit(c);
+    // Not where a combining mark has joined it.
+    if (rewritten != nullptr && bytes == U8_LENGTH(c)) {
+      token.text += rewritten;
+    } else {
+      token.text += text_.substr(At(i).begin, bytes);
+    }
+  }
 }
 
 }  // namespace elmo
