@@ -1,0 +1,34 @@
+#ifndef ELMO_SERVER_COMMAND_LINE_H_
+#define ELMO_SERVER_COMMAND_LINE_H_
+
+#include <iosfwd>
+#include <string>
+#include <variant>
+
+#include "server/server_options.h"
+
+namespace elmo {
+
+// What elmo-server is told: flags, or else the environment (ELMO_ and the
+// flag's name, as in ELMO_MAX_TOKENS), or else the default.
+struct CommandLine {
+  ServerOptions server;
+  std::string model_name;       // Empty: the package's own name.
+  std::string model_directory;  // Never empty.
+  std::string lstm = "auto";    // auto, primitive or merged.
+  int word_cache_mb = 64;
+  std::string port_file;  // Empty: none.
+  std::string log_level = "info";
+};
+
+// Reads and checks the command line. The exit code instead where the program is
+// to end: 0 after --help or --version (written to `out`), 2 for a mistake
+// (explained on `err`). `workers` is the default of --workers.
+std::variant<CommandLine, int> ParseCommandLine(int argc,
+                                                const char* const* argv,
+                                                int workers, std::ostream& out,
+                                                std::ostream& err);
+
+}  // namespace elmo
+
+#endif  // ELMO_SERVER_COMMAND_LINE_H_

@@ -1,0 +1,53 @@
+#ifndef ELMO_SERVER_EMBED_CALL_H_
+#define ELMO_SERVER_EMBED_CALL_H_
+
+#include <memory>
+
+#include "grpcpp/grpcpp.h"
+#include "server/batching/batch_scheduler.h"
+#include "server/embed_job.h"
+#include "server/in_flight.h"
+#include "server/request_validator.h"
+
+namespace elmo {
+
+// What every Embed call needs. Not owned; all outlive the calls.
+struct EmbedContext {
+  const RequestValidator* validator = nullptr;
+  BatchScheduler* scheduler = nullptr;
+  InFlight* in_flight = nullptr;
+  // For callers that set no deadline.
+  Duration default_deadline{};
+};
+
+// One Embed RPC, from gRPC's side: reads the request, hands a job to the
+// scheduler and answers when the job is done. Deletes itself when gRPC is done
+// with it. No method blocks.
+class EmbedCall final : public grpc::ServerUnaryReactor {
+ public:
+  // `rpc` and `response` are gRPC's and live until OnDone().
+  EmbedCall(const EmbedContext& context, grpc::CallbackServerContext* rpc,
+            grpc::ByteBuffer* response);
+
+  // Begins; takes the request's bytes. Every path leads to one Finish().
+  void Start(grpc::ByteBuffer* request);
+
+ private:
+  absl::Status Submit(grpc::ByteBuffer* request);
+  void JobDone(const absl::Status& status);
+  void Fail(const absl::Status& status);
+  void OnCancel() override;
+  void OnDone() override;
+
+  const EmbedContext context_;
+  grpc::CallbackServerContext* const rpc_;
+  grpc::ByteBuffer* const response_;
+  const TimePoint received_;
+  int64_t reserved_bytes_ = 0;
+  // Set in Start() or never; gRPC calls OnCancel() only after that.
+  std::shared_ptr<EmbedJob> job_;
+};
+
+}  // namespace elmo
+
+#endif  // ELMO_SERVER_EMBED_CALL_H_

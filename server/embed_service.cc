@@ -1,0 +1,66 @@
+#include "server/embed_service.h"
+
+#include "core/base/status_macros.h"
+#include "server/grpc_message.h"
+#include "server/grpc_status.h"
+#include "server/model_info.h"
+
+namespace elmo {
+namespace {
+
+// gRPC shows the request as const, but it is ours alone until the call is over;
+// emptying it lets go of its memory while the call waits.
+grpc::ByteBuffer* Own(const grpc::ByteBuffer* request) {
+  return const_cast<grpc::ByteBuffer*>(request);
+}
+
+absl::Status WriteModel(const RequestValidator& validator,
+                        grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  v1::GetModelRequest message;
+  ELMO_RETURN_IF_ERROR(ParseMessage(request, &message));
+  ELMO_ASSIGN_OR_RETURN(const ServedModel* const model,
+                        validator.FindModel(message.model()));
+  return SerializeMessage(DescribeModel(*model, validator.limits()), response);
+}
+
+absl::Status WriteModels(const RequestValidator& validator,
+                         grpc::ByteBuffer* request,
+                         grpc::ByteBuffer* response) {
+  v1::ListModelsRequest message;
+  ELMO_RETURN_IF_ERROR(ParseMessage(request, &message));
+  ELMO_ASSIGN_OR_RETURN(const ServedModel* const model,
+                        validator.FindModel(/*name=*/""));
+  v1::ListModelsResponse models;
+  *models.add_models() = DescribeModel(*model, validator.limits());
+  return SerializeMessage(models, response);
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* EmbedService::Embed(grpc::CallbackServerContext* rpc,
+                                              const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) {
+  auto* call = new EmbedCall(context_, rpc, response);  // Deletes itself.
+  call->Start(Own(request));
+  return call;
+}
+
+grpc::ServerUnaryReactor* EmbedService::GetModel(
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
+  reactor->Finish(
+      ToGrpcStatus(WriteModel(*context_.validator, Own(request), response)));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* EmbedService::ListModels(
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
+  reactor->Finish(
+      ToGrpcStatus(WriteModels(*context_.validator, Own(request), response)));
+  return reactor;
+}
+
+}  // namespace elmo

@@ -1,0 +1,90 @@
+#include "server/grpc_server.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/ext/channelz_service_plugin.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/resource_quota.h"
+#include "server/health.h"
+
+namespace elmo {
+namespace {
+
+// Reflection for one server, on or off. Loading gRPC's library switches it on
+// for every server of the process, so it has to be taken out as well.
+class ReflectionOption final : public grpc::ServerBuilderOption {
+ public:
+  explicit ReflectionOption(bool on) : on_(on) {}
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>*
+                         plugins) override {
+    auto reflection =
+        std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    const std::string name = reflection->name();
+    plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
+                                  [&](const auto& plugin) {
+                                    return plugin->name() == name;
+                                  }),
+                   plugins->end());
+    if (on_) plugins->push_back(std::move(reflection));
+  }
+
+ private:
+  const bool on_;
+};
+
+void AddConnectionArguments(const ConnectionOptions& options,
+                            grpc::ServerBuilder* builder) {
+  const std::pair<const char*, std::chrono::milliseconds> times[] = {
+      {GRPC_ARG_MAX_CONNECTION_AGE_MS, options.max_connection_age},
+      {GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, options.max_connection_age_grace},
+      {GRPC_ARG_KEEPALIVE_TIME_MS, options.keepalive_time},
+      {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout},
+      {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+       options.min_ping_interval},
+      {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, options.handshake_timeout},
+  };
+  for (const auto& [name, time] : times) {
+    builder->AddChannelArgument(name, static_cast<int>(time.count()));
+  }
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                              options.max_concurrent_streams);
+  // A second server on the port fails loudly instead of taking half the calls.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
+    const ServerOptions& options, grpc::Service* service, int* port) {
+  Health::Enable();
+  // For the whole process: gRPC has no other way.
+  if (options.channelz) grpc::channelz::experimental::InitChannelzService();
+
+  grpc::ServerBuilder builder;
+  AddConnectionArguments(options.connection, &builder);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, options.channelz);
+  builder.SetMaxReceiveMessageSize(
+      static_cast<int>(options.limits.request_bytes));
+  grpc::ResourceQuota quota("elmo-server");
+  quota.Resize(static_cast<size_t>(options.connection.buffer_bytes));
+  builder.SetResourceQuota(quota);
+  builder.SetOption(std::make_unique<ReflectionOption>(options.reflection));
+  builder.RegisterService(service);
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
+                           port);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || *port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", options.listen,
+        ": the address is in use, not this machine's, or not permitted"));
+  }
+  return server;
+}
+
+}  // namespace elmo

@@ -1,0 +1,25 @@
+#include "server/health.h"
+
+#include "core/base/check.h"
+#include "elmo/v1/embedding.grpc.pb.h"
+#include "grpcpp/health_check_service_interface.h"
+
+namespace elmo {
+
+void Health::Enable() { grpc::EnableDefaultHealthCheckService(true); }
+
+Health::Health(grpc::Server* server) : server_(server) {
+  ELMO_CHECK(server->GetHealthCheckService() != nullptr);
+  server->GetHealthCheckService()->SetServingStatus("liveness", true);
+  SetReady(true);
+}
+
+void Health::SetReady(bool ready) {
+  grpc::HealthCheckServiceInterface* service = server_->GetHealthCheckService();
+  for (const char* name :
+       {"readiness", v1::EmbeddingService::service_full_name(), ""}) {
+    service->SetServingStatus(name, ready);
+  }
+}
+
+}  // namespace elmo

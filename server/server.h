@@ -1,0 +1,68 @@
+#ifndef ELMO_SERVER_SERVER_H_
+#define ELMO_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/text/tokenizer.h"
+#include "grpcpp/grpcpp.h"
+#include "server/batching/batch_scheduler.h"
+#include "server/embed_service.h"
+#include "server/health.h"
+#include "server/in_flight.h"
+#include "server/request_validator.h"
+#include "server/served_model.h"
+#include "server/server_options.h"
+
+namespace elmo {
+
+// The whole server but for the command line and signals: builds the parts,
+// listens, and ends in order.
+//
+// Thread-compatible: Create, Shutdown and destruction are for one thread.
+class Server {
+ public:
+  // Warms the model up, then listens; it serves when this returns.
+  // INVALID_ARGUMENT for bad options, UNAVAILABLE where the address cannot be
+  // listened on, INTERNAL where the model fails to run.
+  static absl::StatusOr<std::unique_ptr<Server>> Create(
+      const ServerOptions& options, ServedModel model);
+
+  // Shuts down if that was not done.
+  ~Server();
+
+  // As clients may name it, with the port that was bound: "127.0.0.1:50051".
+  const std::string& address() const { return address_; }
+  // 0 for a unix socket.
+  int port() const { return port_; }
+
+  // Not ready -> still serving for options.drain_delay -> no new calls, those
+  // accepted are finished, for at most options.drain_timeout; what then still
+  // runs is cancelled. Returns when no call is left.
+  void Shutdown();
+
+ private:
+  Server(const ServerOptions& options, ServedModel model);
+
+  absl::Status Start();
+  absl::Status Listen();
+  // Ends the gRPC server: Watch streams of the health service do not hold it.
+  void StopListening();
+
+  const ServerOptions options_;
+  const ServedModel model_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  InFlight in_flight_;
+  std::unique_ptr<RequestValidator> validator_;
+  std::unique_ptr<BatchScheduler> scheduler_;
+  std::unique_ptr<EmbedService> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Health> health_;
+  std::string address_;
+  int port_ = 0;
+};
+
+}  // namespace elmo
+
+#endif  // ELMO_SERVER_SERVER_H_

@@ -1,0 +1,96 @@
+#include "server/server_options.h"
+
+#include <limits>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "core/base/status_macros.h"
+
+namespace elmo {
+namespace {
+
+using std::chrono::milliseconds;
+
+// gRPC takes times in an int of milliseconds.
+constexpr int64_t kMaxMilliseconds = std::numeric_limits<int>::max();
+
+absl::Status CheckRange(absl::string_view name, int64_t value, int64_t min,
+                        int64_t max, absl::string_view unit = "") {
+  if (value >= min && value <= max) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      name, " is ", value, unit, "; it must be ", min, " to ", max, unit));
+}
+
+absl::Status CheckTime(absl::string_view name, milliseconds value,
+                       int64_t min = 1) {
+  return CheckRange(name, value.count(), min, kMaxMilliseconds, " ms");
+}
+
+// gRPC fills in what is missing (port 443) instead of refusing it.
+absl::Status CheckAddress(absl::string_view listen) {
+  if (absl::StartsWith(listen, "unix:") && listen.size() > 5) {
+    return absl::OkStatus();
+  }
+  const size_t colon = listen.rfind(':');
+  int port = -1;
+  if (colon != absl::string_view::npos && colon > 0 &&
+      absl::SimpleAtoi(listen.substr(colon + 1), &port) && port >= 0 &&
+      port <= 65535) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "listen is \"", listen,
+      "\"; it must be HOST:PORT, [HOST]:PORT or unix:PATH, with a port of 0 to "
+      "65535"));
+}
+
+}  // namespace
+
+absl::Status ConnectionOptions::Validate() const {
+  ELMO_RETURN_IF_ERROR(CheckTime("max_connection_age", max_connection_age));
+  ELMO_RETURN_IF_ERROR(
+      CheckTime("max_connection_age_grace", max_connection_age_grace));
+  ELMO_RETURN_IF_ERROR(CheckTime("keepalive_time", keepalive_time));
+  ELMO_RETURN_IF_ERROR(CheckTime("keepalive_timeout", keepalive_timeout));
+  ELMO_RETURN_IF_ERROR(CheckTime("min_ping_interval", min_ping_interval, 0));
+  ELMO_RETURN_IF_ERROR(CheckTime("handshake_timeout", handshake_timeout));
+  ELMO_RETURN_IF_ERROR(CheckRange("max_concurrent_streams",
+                                  max_concurrent_streams, 1,
+                                  std::numeric_limits<int>::max()));
+  return CheckRange("buffer_bytes", buffer_bytes, 1 << 20,
+                    std::numeric_limits<int64_t>::max());
+}
+
+absl::Status ServerOptions::Validate() const {
+  ELMO_RETURN_IF_ERROR(CheckAddress(listen));
+  ELMO_RETURN_IF_ERROR(limits.Validate());
+  ELMO_RETURN_IF_ERROR(scheduler.Validate());
+  ELMO_RETURN_IF_ERROR(connection.Validate());
+  ELMO_RETURN_IF_ERROR(CheckTime("default_deadline", default_deadline));
+  ELMO_RETURN_IF_ERROR(CheckTime("drain_delay", drain_delay, 0));
+  ELMO_RETURN_IF_ERROR(CheckTime("drain_timeout", drain_timeout, 0));
+
+  // What is within the limits must be possible once the server is idle.
+  const int64_t largest_request =
+      limits.tokens_per_request + 2 * limits.sentences_per_request;
+  if (scheduler.queue.max_queued_tokens < largest_request) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_queued_tokens is ", scheduler.queue.max_queued_tokens,
+                     "; it must be at least ", largest_request,
+                     " (tokens_per_request, and two boundaries for each of "
+                     "sentences_per_request)"));
+  }
+  // An answer is held as computed (4 bytes a number) and as sent (2 or 4).
+  const int64_t largest_call = limits.request_bytes + 3 * limits.response_bytes;
+  if (max_bytes_in_flight < largest_call) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_bytes_in_flight is ", max_bytes_in_flight,
+                     "; it must be at least ", largest_call,
+                     " (request_bytes and three times response_bytes)"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace elmo

@@ -1,0 +1,66 @@
+#ifndef ELMO_SERVER_SERVER_OPTIONS_H_
+#define ELMO_SERVER_SERVER_OPTIONS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "server/batching/batch_scheduler.h"
+#include "server/request_limits.h"
+
+namespace elmo {
+
+// Limits and times of the connections, passed on to gRPC.
+struct ConnectionOptions {
+  // A connection is closed gently at this age (10 % jitter), so that clients
+  // look up the addresses again and find new servers.
+  std::chrono::milliseconds max_connection_age = std::chrono::minutes(30);
+  // Calls that run then may go on for this long.
+  std::chrono::milliseconds max_connection_age_grace = std::chrono::minutes(5);
+  // A silent peer is asked whether it is still there, and given up when it does
+  // not answer in time.
+  std::chrono::milliseconds keepalive_time = std::chrono::minutes(1);
+  std::chrono::milliseconds keepalive_timeout = std::chrono::seconds(20);
+  // Clients that ping more often than this are told to go away.
+  std::chrono::milliseconds min_ping_interval = std::chrono::seconds(10);
+  // From the connection to the first HTTP/2 settings.
+  std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
+  // Calls at a time on one connection; a client keeps the others back.
+  int max_concurrent_streams = 1000;
+  // Memory for gRPC's own buffers, all connections together.
+  int64_t buffer_bytes = int64_t{512} << 20;
+
+  // INVALID_ARGUMENT naming the option, the value and the limit.
+  absl::Status Validate() const;
+};
+
+// Everything that a Server can be told. What each is for stands in
+// docs/operations.md, which a test compares with the flags.
+struct ServerOptions {
+  // HOST:PORT, [HOST]:PORT or unix:PATH; port 0: one that is free. Only this
+  // machine by default: the server has no authentication of its own.
+  std::string listen = "127.0.0.1:50051";
+  RequestLimits limits;
+  BatchScheduler::Options scheduler;
+  ConnectionOptions connection;
+  // For calls without a deadline of their own.
+  std::chrono::milliseconds default_deadline = std::chrono::minutes(1);
+  // Memory of requests and answers from arrival until sent.
+  int64_t max_bytes_in_flight = int64_t{512} << 20;
+  bool reflection = true;
+  bool channelz = false;
+  // On a signal the server says that it is not ready and still accepts calls
+  // for `drain_delay`; then it finishes what it accepted, for at most
+  // `drain_timeout`.
+  std::chrono::milliseconds drain_delay = std::chrono::milliseconds(0);
+  std::chrono::milliseconds drain_timeout = std::chrono::seconds(30);
+
+  // INVALID_ARGUMENT naming the option, the value and the limit; also where
+  // two options contradict each other.
+  absl::Status Validate() const;
+};
+
+}  // namespace elmo
+
+#endif  // ELMO_SERVER_SERVER_OPTIONS_H_
