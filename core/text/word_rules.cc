@@ -39,7 +39,9 @@ bool IsOpening(char32_t c) {
 // The unit between two digits that makes one number of them.
 bool JoinsDigits(char32_t c) {
   if (c == ',' || c == ':' || c == '/') return true;
-  return c > 127 && WordBreak(c) == U_WB_MIDNUM;
+  if (c < 128) return false;
+  const int value = WordBreak(c);
+  return value == U_WB_MIDNUM || value == U_WB_NUMERIC;  // Both are Arabic.
 }
 
 // The unit between two letters that makes one word of them.

@@ -101,9 +101,10 @@ size_t WordScanner::ExtendWord(size_t first, size_t end) const {
   }
   if (next.kind == UnitKind::kHyphen) {
     // "pre- and post-war", but "But I-" breaks off.
+    size_t i = end + 1;
+    while (i < units_.size() && At(i).kind == UnitKind::kSeparator) ++i;
     const bool goes_on =
-        after.code_point == ',' ||
-        (after.kind == UnitKind::kSeparator && end + 2 < units_.size());
+        after.code_point == ',' || (i > end + 1 && i < units_.size());
     return goes_on ? end + 1 : end;
   }
   if (next.kind == UnitKind::kApostrophe && open_single_quotes_ == 0 &&

@@ -117,9 +117,9 @@ TEST(CharEncoderTest, KeyIsTheBytesThatAreKept) {
 
 // Whatever the length, also where it cuts a word down to a boundary's name.
 TEST(CharEncoderTest, KeysAreEqualOnlyWhereIdsAre) {
-  const std::string kWords[] = {"",       "<",     "<S",  "<S>",  "<S>x",
-                                "<S>xy",  "</S",   "</S>", "</S>x", "</Sx",
-                                "</S>xy", "<S><S>", "x",   "xyzzy", "xyzzz"};
+  const std::string kWords[] = {"",       "<",      "<S",   "<S>",   "<S>x",
+                                "<S>xy",  "</S",    "</S>", "</S>x", "</Sx",
+                                "</S>xy", "<S><S>", "x",    "xyzzy", "xyzzz"};
   for (int length = 3; length <= 9; ++length) {
     const CharEncoder encoder = Encoder(length);
     for (const std::string& a : kWords) {
