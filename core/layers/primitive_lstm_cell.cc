@@ -71,8 +71,10 @@ absl::StatusOr<std::unique_ptr<LstmCell>> PrimitiveLstmCell::Create(
 
 void PrimitiveLstmCell::PackWeights(const LstmCellWeights& weights) {
   const int64_t p = options_.projection_dim, units = options_.dim;
-  const auto descriptor = LstmStepDescriptor(/*rows=*/1, p, units);
+  auto descriptor = LstmStepDescriptor(/*rows=*/1, p, units);
   row_group_ = LstmRowGroup(descriptor);
+  // The fallback's layout may depend on the number of rows, which is fixed.
+  if (row_group_ != 0) descriptor = LstmStepDescriptor(row_group_, p, units);
   dnnl::stream stream(CpuEngine());
   std::vector<float> plain(p * kGates * units);
   const auto pack = [&](ConstMatrix from, const Memory::desc& layout) {
