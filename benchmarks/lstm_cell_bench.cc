@@ -1,0 +1,109 @@
+// One LSTM cell of the released dimensions (4096 cells, projected to 512), 20
+// steps, on both paths, and beside it the machine's own peak: oneDNN's sgemm at
+// its best shape, in the same run. One thread.
+//
+//   scripts/bench lstm_cell
+//
+// `GFLOP/s` counts 2 * (2 * 512 * 16384 + 4096 * 512) a row and step.
+
+#include <benchmark/benchmark.h>
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/base/denormals.h"
+#include "core/layers/lstm_cell.h"
+#include "tests/testing/tiny_model.h"
+
+namespace elmo {
+namespace {
+
+constexpr int64_t kSteps = 20;
+
+// One layer is enough: the cells of a model do not differ in cost.
+const testing::TinyModel& Model() {
+  static const auto* model = [] {
+    ModelOptions options = testing::ReleasedOptions();
+    options.lstm.num_layers = 1;
+    testing::RandomModelScale scale;
+    scale.forget_bias = 1;  // Fills the cells, so that some of them clip.
+    return testing::RandomModel(options, /*seed=*/1, scale).release();
+  }();
+  return *model;
+}
+
+const LstmCell& Cell(LstmPath path) {
+  static std::unique_ptr<LstmCell> cells[3];
+  std::unique_ptr<LstmCell>& cell = cells[static_cast<int>(path)];
+  if (cell == nullptr) {
+    cell = *LstmCell::Create(Model().weights().forward[0],
+                             Model().options().lstm, path, BestKernels());
+  }
+  return *cell;
+}
+
+std::vector<float> Values(int64_t size, uint64_t seed) {
+  testing::TestRandom random(seed);
+  std::vector<float> values(size);
+  for (float& v : values) v = random.Uniform(1);
+  return values;
+}
+
+void RunCell(benchmark::State& state, LstmPath path) {
+  const LstmCell& cell = Cell(path);
+  const LstmOptions& options = Model().options().lstm;
+  const int64_t count = state.range(0);
+  PackedRows rows;
+  rows.Assign(std::vector<int64_t>(count, kSteps));
+  const std::vector<float> input =
+      Values(rows.total() * options.projection_dim, 2);
+  std::vector<float> h(count * cell.padded_h()), c(count * cell.padded_c());
+  std::vector<float> output(rows.total() * cell.padded_h());
+  LstmScratch scratch;
+  const ScopedFlushDenormals flush;
+  for (auto _ : state) {
+    const absl::Status status = cell.Run(
+        rows, ConstMatrix(input.data(), rows.total(), options.projection_dim),
+        Matrix(h.data(), count, cell.padded_h()),
+        Matrix(c.data(), count, cell.padded_c()), &scratch,
+        Matrix(output.data(), rows.total(), cell.padded_h()));
+    if (!status.ok()) state.SkipWithError(status.ToString().c_str());
+  }
+  const double p = options.projection_dim, units = options.dim;
+  const double flop =
+      2 * (2 * p * 4 * units + units * p) * static_cast<double>(rows.total());
+  state.counters["GFLOP/s"] = benchmark::Counter(
+      flop * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["ms/step"] = benchmark::Counter(
+      kSteps * 1e-3, benchmark::Counter::kIsIterationInvariantRate |
+                         benchmark::Counter::kInvert);
+}
+
+void Merged(benchmark::State& state) { RunCell(state, LstmPath::kMerged); }
+void Primitive(benchmark::State& state) {
+  RunCell(state, LstmPath::kPrimitive);
+}
+BENCHMARK(Merged)->RangeMultiplier(2)->Range(1, 128)->Unit(
+    benchmark::kMillisecond);
+BENCHMARK(Primitive)->RangeMultiplier(2)->Range(1, 128)->Unit(
+    benchmark::kMillisecond);
+
+void SgemmPeak(benchmark::State& state) {
+  omp_set_num_threads(1);
+  const int64_t n = state.range(0);
+  const std::vector<float> a = Values(n * n, 3), b = Values(n * n, 4);
+  std::vector<float> c(n * n);
+  for (auto _ : state) {
+    dnnl_sgemm('N', 'N', n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n);
+  }
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(2e-9 * static_cast<double>(n * n * n),
+                         benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(SgemmPeak)->RangeMultiplier(2)->Range(512, 2048)->Unit(
+    benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace elmo
