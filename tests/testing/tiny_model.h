@@ -13,7 +13,6 @@
 #include "core/base/aligned_buffer.h"
 #include "core/model/lstm_state.h"
 #include "core/model/model_options.h"
-#include "core/model/model_package.h"
 #include "core/model/model_weights.h"
 
 namespace elmo::testing {
@@ -42,9 +41,9 @@ class TestRandom {
   std::mt19937_64 engine_;
 };
 
-// A model in memory, given to tests as the package a server would load. Owns
-// its weights. Thread-compatible.
-class TinyModel : public ModelPackage {
+// A model in memory, with what a loaded package tells of it. Owns its weights.
+// Thread-compatible.
+class TinyModel {
  public:
   // Fills the `size` floats of one tensor. `name` is the name of the dataset
   // in a published weight file, such as "CNN_high_0/W_carry".
@@ -55,11 +54,11 @@ class TinyModel : public ModelPackage {
   // order.
   TinyModel(const ModelOptions& options, const FillTensor& fill);
 
-  const std::string& name() const override { return name_; }
-  const std::string& checksum() const override { return checksum_; }
-  const ModelOptions& options() const override { return options_; }
-  const ModelWeights& weights() const override { return weights_; }
-  const std::optional<LstmState>& warm_state() const override {
+  const std::string& name() const { return name_; }
+  const std::string& checksum() const { return checksum_; }
+  const ModelOptions& options() const { return options_; }
+  const ModelWeights& weights() const { return weights_; }
+  const std::optional<LstmState>& warm_state() const {
     return warm_state_;
   }
 
