@@ -11,6 +11,12 @@
 #include "tests/testing/tiny_model.h"
 
 namespace elmo {
+#ifdef ELMO_SIXTEEN_LANES
+namespace kernels_sixteen_lanes {
+extern const Kernels kKernels;
+}
+#endif
+
 namespace {
 
 using testing::TestRandom;
@@ -24,14 +30,33 @@ std::vector<float> RandomValues(TestRandom* random, int64_t size,
   return values;
 }
 
+enum class Variant { kPortable, kAvx2, kAvx512, kSixteenLanes };
+
+const Kernels* KernelsOf(Variant variant) {
+  switch (variant) {
+    case Variant::kPortable:
+      return KernelsFor(Isa::kPortable);
+    case Variant::kAvx2:
+      return KernelsFor(Isa::kAvx2);
+    case Variant::kAvx512:
+      return KernelsFor(Isa::kAvx512);
+    case Variant::kSixteenLanes:
+#ifdef ELMO_SIXTEEN_LANES
+      if (KernelsFor(Isa::kAvx2)) return &kernels_sixteen_lanes::kKernels;
+#endif
+      return nullptr;
+  }
+  return nullptr;
+}
+
 // Every instruction set that this machine has.
-class KernelsTest : public ::testing::TestWithParam<Isa> {
+class KernelsTest : public ::testing::TestWithParam<Variant> {
  protected:
   void SetUp() override {
-    kernels_ = KernelsFor(GetParam());
+    kernels_ = KernelsOf(GetParam());
     if (kernels_ == nullptr) GTEST_SKIP() << "this CPU does not have it";
   }
-  bool fuses() const { return GetParam() != Isa::kPortable; }
+  bool fuses() const { return GetParam() != Variant::kPortable; }
 
   // x -> kernels_->tanh, for any number of values.
   std::vector<float> Tanh(std::vector<float> x) const {
@@ -281,21 +306,25 @@ TEST_P(KernelsTest, ConvolutionTakesTheLargestWindowSum) {
   }
 }
 
-std::string IsaName(const ::testing::TestParamInfo<Isa>& test) {
+std::string VariantName(const ::testing::TestParamInfo<Variant>& test) {
   switch (test.param) {
-    case Isa::kPortable:
+    case Variant::kPortable:
       return "Portable";
-    case Isa::kAvx2:
+    case Variant::kAvx2:
       return "Avx2";
-    default:
+    case Variant::kAvx512:
       return "Avx512";
+    case Variant::kSixteenLanes:
+      return "SixteenLanes";
   }
+  return "";
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, KernelsTest,
-                         ::testing::Values(Isa::kPortable, Isa::kAvx2,
-                                           Isa::kAvx512),
-                         IsaName);
+                         ::testing::Values(Variant::kPortable, Variant::kAvx2,
+                                           Variant::kAvx512,
+                                           Variant::kSixteenLanes),
+                         VariantName);
 
 TEST(PackedMatrixTest, ColumnsCanBeReorderedLeftOutAndBiased) {
   const std::vector<float> weight = {1, 2, 3, 10, 20, 30};
