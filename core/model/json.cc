@@ -66,6 +66,11 @@ absl::StatusOr<json> ParseJsonObject(std::string_view text) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the JSON text has ", text.size(), " bytes; limit is ", kMaxJsonBytes));
   }
+  // The library takes a NUL for the end and would ignore what follows.
+  if (const size_t nul = text.find('\0'); nul != text.npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("not valid JSON: NUL at byte ", nul + 1));
+  }
   if (IsNestedTooDeeply(text)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the JSON text is nested deeper than ", kMaxDepth));

@@ -58,8 +58,10 @@ class PackageLoader {
  private:
   absl::Status ReadOptions();
   absl::Status CheckMetadata(const Metadata& metadata);
-  absl::Status AllocateSlots(const SafetensorsHeader& header);
+  void MakeSlots(const SafetensorsHeader& header);
   absl::Status CheckTensors(const SafetensorsHeader& header) const;
+  // Only now: a header that passed bounds the memory by the file's size.
+  absl::Status Allocate();
   absl::Status ReadTensors(const SafetensorsFile& file);
   absl::StatusOr<std::string> ReadTensor(const SafetensorsFile& file,
                                          const TensorInfo& info, float* out);
@@ -73,6 +75,7 @@ class PackageLoader {
   const std::string tensors_path_;
   std::unique_ptr<ModelPackage> package_;
   std::string options_digest_;
+  std::optional<WeightLayout> layout_;  // Of the options, once they are read.
   std::map<std::string, Slot> slots_;
   Sha256 file_digest_;
   std::vector<char> chunk_;
@@ -83,8 +86,10 @@ absl::StatusOr<std::unique_ptr<ModelPackage>> PackageLoader::Load() {
   ELMO_ASSIGN_OR_RETURN(const SafetensorsFile file,
                         SafetensorsFile::Open(tensors_path_));
   ELMO_RETURN_IF_ERROR(CheckMetadata(file.header().metadata));
-  ELMO_RETURN_IF_ERROR(AllocateSlots(file.header()));
+  layout_.emplace(package_->options_);
+  MakeSlots(file.header());
   ELMO_RETURN_IF_ERROR(CheckTensors(file.header()));
+  ELMO_RETURN_IF_ERROR(Allocate());
   ELMO_RETURN_IF_ERROR(ReadTensors(file));
   return std::move(package_);
 }
@@ -137,41 +142,21 @@ absl::Status PackageLoader::CheckMetadata(const Metadata& metadata) {
   return absl::OkStatus();
 }
 
-absl::Status PackageLoader::AllocateSlots(const SafetensorsHeader& header) {
-  const ModelOptions& options = package_->options_;
-  const WeightLayout layout(options);
-  // The file is at least half as large, so it bounds what is allocated; and
-  // CheckTensors() has not run yet, so ask here.
-  uint64_t data_bytes = header.tensors.empty() ? 0 : header.tensors.back().end;
-  if (data_bytes / 2 < static_cast<uint64_t>(layout.num_parameters())) {
-    return TensorsError(
-        absl::StrCat("has ", data_bytes, " bytes of tensors, too few for the ",
-                     layout.num_parameters(), " parameters that ", kOptionsFile,
-                     " asks for"));
+void PackageLoader::MakeSlots(const SafetensorsHeader& header) {
+  for (const WeightTensor& tensor : layout_->tensors()) {
+    slots_[tensor.name] = {tensor.shape, nullptr, true};
   }
-  try {
-    package_->buffer_ = AlignedBuffer<float>(layout.buffer_size());
-    chunk_.resize(kChunkBytes);
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        tensors_path_, ": no memory for ", layout.buffer_size(), " floats"));
-  }
-  float* const buffer = package_->buffer_.data();
-  for (const WeightTensor& tensor : layout.tensors()) {
-    slots_[tensor.name] = {tensor.shape, buffer + tensor.offset, true};
-  }
-  package_->weights_ = layout.View(buffer);
   const auto is_warm = [](const TensorInfo& info) {
     return info.name == kWarmH || info.name == kWarmC;
   };
-  if (std::any_of(header.tensors.begin(), header.tensors.end(), is_warm)) {
-    const LstmOptions& lstm = options.lstm;
-    LstmState& warm = package_->warm_state_.emplace(LstmState::Zero(lstm));
-    slots_[kWarmH] = {
-        {2, lstm.num_layers, lstm.projection_dim}, warm.h.data(), false};
-    slots_[kWarmC] = {{2, lstm.num_layers, lstm.dim}, warm.c.data(), false};
+  if (std::none_of(header.tensors.begin(), header.tensors.end(), is_warm)) {
+    return;
   }
-  return absl::OkStatus();
+  const LstmOptions& lstm = package_->options_.lstm;
+  LstmState& warm = package_->warm_state_.emplace(LstmState::Zero(lstm));
+  slots_[kWarmH] = {
+      {2, lstm.num_layers, lstm.projection_dim}, warm.h.data(), false};
+  slots_[kWarmC] = {{2, lstm.num_layers, lstm.dim}, warm.c.data(), false};
 }
 
 absl::Status PackageLoader::CheckTensors(
@@ -196,6 +181,22 @@ absl::Status PackageLoader::CheckTensors(
       return TensorsError(absl::StrCat("tensor \"", name, "\" is missing"));
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status PackageLoader::Allocate() {
+  try {
+    package_->buffer_ = AlignedBuffer<float>(layout_->buffer_size());
+    chunk_.resize(kChunkBytes);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        tensors_path_, ": no memory for ", layout_->buffer_size(), " floats"));
+  }
+  float* const buffer = package_->buffer_.data();
+  for (const WeightTensor& tensor : layout_->tensors()) {
+    slots_[tensor.name].destination = buffer + tensor.offset;
+  }
+  package_->weights_ = layout_->View(buffer);
   return absl::OkStatus();
 }
 
