@@ -1,0 +1,300 @@
+#include "client/cli/cli_options.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/help_text.h"
+#include "client/cli/text_width.h"
+#include "core/base/status_macros.h"
+
+namespace elmo::cli {
+namespace {
+
+// What the options are read into before they make a CommandLine.
+struct Raw {
+  ServerChoice server;
+  double timeout_seconds = 60;
+  EmbedCommand embed;
+  CompareCommand compare;
+  InfoCommand info;
+
+  std::string layers;
+  std::vector<float> mix;
+  std::optional<float> gamma;
+  bool layer_norm = false;
+  v1::OutputSpec::Pooling pooling = v1::OutputSpec::NONE;
+  bool normalize = false;
+  bool keep_boundaries = false;
+  v1::Encoding encoding = v1::FLOAT32;
+  int layer = 0;
+  CLI::Option* layer_option = nullptr;
+};
+
+const std::map<std::string, InputFormat> kInputFormats = {
+    {"auto", InputFormat::kAuto},
+    {"text", InputFormat::kText},
+    {"tokens", InputFormat::kTokens},
+    {"jsonl", InputFormat::kJsonl}};
+const std::map<std::string, OutputFormat> kOutputFormats = {
+    {"jsonl", OutputFormat::kJsonl},
+    {"npy", OutputFormat::kNpy},
+    {"tsv", OutputFormat::kTsv}};
+const std::map<std::string, v1::OutputSpec::Pooling> kPoolings = {
+    {"none", v1::OutputSpec::NONE},
+    {"mean", v1::OutputSpec::MEAN},
+    {"max", v1::OutputSpec::MAX}};
+const std::map<std::string, v1::Encoding> kEncodings = {
+    {"float32", v1::FLOAT32},
+    {"float16", v1::FLOAT16},
+    {"bfloat16", v1::BFLOAT16},
+    {"list", v1::FLOAT_LIST}};
+const std::map<std::string, v1::StartState> kStartStates = {
+    {"default", v1::DEFAULT}, {"zero", v1::ZERO}, {"warm", v1::WARM}};
+
+// An option whose value is one of the names.
+template <typename T>
+void AddChoice(CLI::App* app, const std::string& name,
+               const std::map<std::string, T>& names, T* value,
+               const std::string& help) {
+  std::vector<std::string> keys;
+  for (const auto& [key, unused] : names) keys.push_back(key);
+  app->add_option_function<std::string>(
+         name,
+         [&names, value](const std::string& key) { *value = names.at(key); },
+         help)
+      ->check(CLI::IsMember(keys).description(""))
+      ->type_name(absl::StrJoin(keys, "|"));
+}
+
+void AddServerOptions(CLI::App* app, Raw* raw) {
+  app->add_option("-s,--server", raw->server.server,
+                  "Where the server listens; else $ELMO_SERVER")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  app->add_option("-m,--model", raw->server.model,
+                  "Name of the model; else the server's default")
+      ->type_name("NAME");
+  app->add_option("--timeout", raw->timeout_seconds,
+                  "For each request to be answered, retries included")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.001, 86400.0).description(""))
+      ->capture_default_str();
+  app->add_flag("--wait", raw->server.wait,
+                "Wait for a server that is not up yet, as long as --timeout");
+}
+
+void AddStartState(CLI::App* app, v1::StartState* start_state) {
+  AddChoice(app, "--start-state", kStartStates, start_state,
+            "Where the LSTMs start each sentence; else as the model says");
+}
+
+void AddVectorOptions(CLI::App* app, Raw* raw) {
+  auto* layers =
+      app->add_option("--layers", raw->layers,
+                      "These layers apart; 0 is the word without context")
+          ->type_name("N,N,...|all");
+  auto* mix = app->add_option("--mix", raw->mix,
+                              "Weighted average of the layers: one weight for "
+                              "each, before softmax")
+                  ->delimiter(',')
+                  ->type_name("W,W,...");
+  auto* average = app->add_flag("--average", "Plain average (the default)");
+  auto* gamma =
+      app->add_option("--gamma", raw->gamma, "Factor of the average; else 1")
+          ->type_name("X");
+  auto* norm = app->add_flag("--layer-norm", raw->layer_norm,
+                             "Normalise each layer before averaging");
+  mix->excludes(layers)->excludes(average);
+  average->excludes(layers);
+  gamma->excludes(layers);
+  norm->excludes(layers);
+  AddChoice(app, "--pooling", kPoolings, &raw->pooling,
+            "One vector a sentence instead of one a word; else none");
+  app->add_flag("--normalize", raw->normalize, "Scale vectors to length 1");
+  app->add_flag("--keep-boundaries", raw->keep_boundaries,
+                "Also the vectors of <S> and </S>");
+  AddChoice(app, "--encoding", kEncodings, &raw->encoding,
+            "Of the numbers on the wire; else float32");
+  AddStartState(app, &raw->embed.start_state);
+}
+
+void AddEmbed(CLI::App* app, Raw* raw) {
+  EmbedCommand& embed = raw->embed;
+  app->add_option("FILE", embed.inputs,
+                  "Sentences; none or -: standard input")
+      ->type_name("")
+      ->allow_extra_args(false);  // CLI11 would split a name in brackets.
+  AddChoice(app, "-i,--input-format", kInputFormats, &embed.input_format,
+            "Else auto: jsonl for *.jsonl and *.ndjson, text for others");
+  AddChoice(app, "-f,--format", kOutputFormats, &embed.format,
+            "Of the output; else jsonl");
+  app->add_option("-o,--output", embed.output, "Else standard output")
+      ->type_name("FILE");
+  app->add_option("--index", embed.index,
+                  "With npy: which rows are whose, as JSON lines")
+      ->type_name("FILE");
+  AddVectorOptions(app, raw);
+  app->add_option("--concurrency", embed.concurrency,
+                  "Requests under way at a time")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256).description(""))
+      ->capture_default_str();
+  app->add_flag("-q,--quiet", embed.quiet, "No progress bar on a terminal");
+}
+
+void AddCompare(CLI::App* app, Raw* raw) {
+  CompareCommand& compare = raw->compare;
+  app->add_option("WORD", compare.word, "One token")->required()->type_name("");
+  auto* sentences =
+      app->add_option("SENTENCE", compare.sentences,
+                      "Sentences with the word; none: standard input, one a "
+                      "line")
+          ->type_name("")
+          ->allow_extra_args(false);
+  app->add_option("--file", compare.file,
+                  "Sentences, one a line; - is "
+                  "standard input")
+      ->type_name("FILE")
+      ->excludes(sentences);
+  raw->layer_option = app->add_option("--layer", raw->layer, "This layer alone")
+                          ->type_name("N");
+  AddStartState(app, &compare.start_state);
+  app->add_flag("--json", compare.json, "For programs");
+}
+
+void AddInfo(CLI::App* app, Raw* raw) {
+  app->add_flag("--json", raw->info.json, "For programs");
+}
+
+// "all" or "0,2".
+absl::Status ReadLayers(const std::string& text, v1::Layers* layers) {
+  if (text == "all") return absl::OkStatus();
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    int32_t layer;
+    if (!absl::SimpleAtoi(part, &layer)) {
+      return absl::InvalidArgumentError(
+          "--layers takes numbers with commas between them, or all");
+    }
+    layers->add_indices(layer);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadSpec(const Raw& raw, v1::OutputSpec* spec) {
+  if (!raw.layers.empty()) {
+    ELMO_RETURN_IF_ERROR(ReadLayers(raw.layers, spec->mutable_layers()));
+  }
+  if (!raw.mix.empty()) {
+    spec->mutable_mix()->mutable_weights()->Assign(raw.mix.begin(),
+                                                   raw.mix.end());
+  }
+  if (raw.gamma) spec->mutable_mix()->set_gamma(*raw.gamma);
+  if (raw.layer_norm) spec->mutable_mix()->set_layer_norm(true);
+  spec->set_pooling(raw.pooling);
+  spec->set_normalize(raw.normalize);
+  spec->set_keep_boundaries(raw.keep_boundaries);
+  spec->set_encoding(raw.encoding);
+  spec->set_return_tokens(true);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<EmbedCommand> FinishEmbed(const Raw& raw) {
+  EmbedCommand embed = raw.embed;
+  ELMO_RETURN_IF_ERROR(ReadSpec(raw, &embed.spec));
+  if (embed.inputs.empty()) embed.inputs = {"-"};
+  if (!embed.index.empty() && embed.format != OutputFormat::kNpy) {
+    return absl::InvalidArgumentError("--index needs --format npy");
+  }
+  if (embed.index == "-" || (embed.index == embed.output)) {
+    return absl::InvalidArgumentError("--index needs a file of its own");
+  }
+  return embed;
+}
+
+absl::StatusOr<CompareCommand> FinishCompare(const Raw& raw) {
+  CompareCommand compare = raw.compare;
+  if (raw.layer_option->count() > 0) compare.layer = raw.layer;
+  if (compare.sentences.empty() && compare.file.empty()) compare.file = "-";
+  if (!IsUtf8(compare.word)) {
+    return absl::InvalidArgumentError("WORD is not valid UTF-8");
+  }
+  for (size_t i = 0; i < compare.sentences.size(); ++i) {
+    if (IsUtf8(compare.sentences[i])) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("SENTENCE ", i + 1, " is not valid UTF-8"));
+  }
+  return compare;
+}
+
+absl::StatusOr<CommandLine> Finish(const CLI::App& app, const Raw& raw) {
+  CommandLine line{raw.server, {}};
+  line.server.timeout = std::chrono::milliseconds(
+      static_cast<int64_t>(raw.timeout_seconds * 1000));
+  if (!IsUtf8(line.server.model)) {
+    return absl::InvalidArgumentError("--model is not valid UTF-8");
+  }
+  if (app.got_subcommand("embed")) {
+    ELMO_ASSIGN_OR_RETURN(line.command, FinishEmbed(raw));
+  } else if (app.got_subcommand("compare")) {
+    ELMO_ASSIGN_OR_RETURN(line.command, FinishCompare(raw));
+  } else {
+    line.command = raw.info;
+  }
+  return line;
+}
+
+struct Subcommand {
+  const char* name;
+  const char* about;
+  const char* examples;
+  void (*add_options)(CLI::App*, Raw*);
+};
+constexpr Subcommand kSubcommands[] = {
+    {"embed", "Vectors for the words of many sentences", kEmbedExamples,
+     AddEmbed},
+    {"compare", "How alike the uses of a word are", kCompareExamples,
+     AddCompare},
+    {"info", "The server's state, models and limits", kInfoExamples, AddInfo},
+};
+
+}  // namespace
+
+std::variant<CommandLine, int> ParseCommandLine(
+    const std::vector<std::string>& argv, const std::string& default_server,
+    std::ostream& out, std::ostream& err) {
+  const std::string program = argv.empty() ? "elmo-client" : argv[0];
+  const auto footer = [&program](const char* text) {
+    return absl::StrReplaceAll(text, {{"$0", program}});
+  };
+  Raw raw;
+  if (!default_server.empty()) raw.server.server = default_server;
+  CLI::App app(kAbout, program);
+  app.require_subcommand(1);
+  app.footer(footer(kExamples));
+  for (const Subcommand& subcommand : kSubcommands) {
+    CLI::App* sub = app.add_subcommand(subcommand.name, subcommand.about);
+    sub->footer(footer(subcommand.examples));
+    subcommand.add_options(sub, &raw);
+    AddServerOptions(sub, &raw);
+  }
+  try {
+    // CLI11 wants them without the program's name, the last one first.
+    std::vector<std::string> arguments(argv.rbegin(), argv.rend());
+    if (!arguments.empty()) arguments.pop_back();
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error, out, err) == 0 ? kExitOk : kExitUsage;
+  }
+  absl::StatusOr<CommandLine> line = Finish(app, raw);
+  if (line.ok()) return *std::move(line);
+  err << line.status().message() << "\n";
+  return kExitUsage;
+}
+
+}  // namespace elmo::cli
