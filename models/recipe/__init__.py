@@ -1,0 +1,1 @@
+"""Trains the shipped ELMo model: text preparation, biLM, export."""
