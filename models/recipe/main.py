@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import shutil
+import signal
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -135,6 +136,8 @@ def _run(args: argparse.Namespace) -> None:
 def main() -> int:
     args = _parser().parse_args()
     torch.set_num_threads(1)  # The model runs on two threads of its own.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         _run(args)
     except RecipeError as error:

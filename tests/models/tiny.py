@@ -18,13 +18,19 @@ _WORDS = ("the a river bank money boat walked to of near held some and quietly "
           "she he . , naïve 1901").split()
 
 
+def _sentence(choose: random.Random) -> list[str]:
+    """Each word follows the one before it in the list: easy to learn."""
+    first = choose.randrange(len(_WORDS))
+    return [_WORDS[(first + k) % len(_WORDS)]
+            for k in range(choose.randint(1, 9))]
+
+
 def documents(seed: int = 3, count: int = 80) -> Iterable[Document]:
     choose = random.Random(seed)
-    return [[[choose.choice(_WORDS) for _ in range(choose.randint(1, 9))]
-             for _ in range(12)] for _ in range(count)]
+    return [[_sentence(choose) for _ in range(12)] for _ in range(count)]
 
 
 def make_cache(folder: Path) -> TokenCache:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     build_cache(folder, [Source("books", documents, 0.3)], 1, lambda line: None)
     return TokenCache.load(folder)

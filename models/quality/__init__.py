@@ -1,0 +1,1 @@
+"""Measures what the vectors of a running elmo-server are good for."""
