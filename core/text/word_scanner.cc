@@ -16,6 +16,8 @@ namespace {
 // Longer than any contraction and any word that may lose its last letter.
 constexpr size_t kLongestContraction = 12;
 
+constexpr char32_t kEllipsis = 0x2026;
+
 // Marks that are drawn in rows (-----, ====, ***): a row is one token.
 bool FormsRows(char32_t c) {
   switch (c) {
@@ -36,11 +38,15 @@ bool FormsRows(char32_t c) {
     case 0x2013:
     case 0x2014:
     case 0x2015:
-    case 0x2026:
+    case kEllipsis:
       return true;
     default:
       return false;
   }
+}
+
+bool InOneRow(char32_t a, char32_t b) {
+  return a == b || (a == '.' && b == kEllipsis) || (a == kEllipsis && b == '.');
 }
 
 }  // namespace
@@ -183,7 +189,7 @@ size_t WordScanner::ScanOther(size_t i) {
   }
   size_t end = i + 1;
   if (FormsRows(c)) {
-    while (end < units_.size() && At(end).code_point == c) ++end;
+    while (end < units_.size() && InOneRow(c, At(end).code_point)) ++end;
   } else if (c == '`' && At(end).code_point == c) {  // `` (Penn)
     ++end;
   }

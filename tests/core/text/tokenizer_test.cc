@@ -133,6 +133,7 @@ TEST(TokenizerTest, RowsOfOneMarkAreOneToken) {
       {"so... well....", "so ... well ...."},
       {"----- ===== ***", "----- ===== ***"},
       {"word--word ---", "word -- word ---"},
+      {"end\u2026. end.\u2026", "end .... end ...."},
       {"__ ~~ ##", "__ ~~ ##"},
   });
 }
