@@ -224,6 +224,32 @@ absl::Status CheckShape(const std::string& name, hid_t dataset,
   return absl::OkStatus();
 }
 
+bool HasAllBytes(hid_t dataset) {
+  H5D_space_status_t status = H5D_SPACE_STATUS_ERROR;
+  return H5Dget_space_status(dataset, &status) >= 0 &&
+         status == H5D_SPACE_STATUS_ALLOCATED;
+}
+
+// The space status does not tell this for packed chunks. The shape has been
+// checked.
+bool HasAllChunks(hid_t dataset, hid_t plist) {
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  hsize_t dims[H5S_MAX_RANK];
+  hsize_t chunk[H5S_MAX_RANK];
+  hsize_t found = 0;
+  const int rank = H5Sget_simple_extent_dims(space.get(), dims, nullptr);
+  if (rank <= 0 || H5Pget_chunk(plist, H5S_MAX_RANK, chunk) != rank ||
+      H5Dget_num_chunks(dataset, space.get(), &found) < 0) {
+    return false;
+  }
+  hsize_t expected = 1;
+  for (int i = 0; i < rank; ++i) {
+    if (chunk[i] == 0) return false;
+    expected *= (dims[i] + chunk[i] - 1) / chunk[i];
+  }
+  return found == expected;
+}
+
 // The values must be in this file, all of them, plain or in chunks. What the
 // file does not hold, the library would make up (fill values) or fetch from
 // files that it names.
@@ -250,11 +276,10 @@ absl::Status CheckStorage(const std::string& name, hid_t dataset) {
                                              "; only gzip is supported"));
     }
   }
-  H5D_space_status_t status = H5D_SPACE_STATUS_ERROR;
-  if (H5Dget_space_status(dataset, &status) < 0 ||
-      status != H5D_SPACE_STATUS_ALLOCATED) {
-    return DatasetError(name, "lacks a part of its values");
-  }
+  const bool complete = H5Pget_layout(plist.get()) == H5D_CHUNKED
+                            ? HasAllChunks(dataset, plist.get())
+                            : HasAllBytes(dataset);
+  if (!complete) return DatasetError(name, "lacks a part of its values");
   return absl::OkStatus();
 }
 
