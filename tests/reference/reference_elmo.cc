@@ -151,10 +151,12 @@ Rows ReferenceElmo::RunCell(const LstmCellWeights& weights, const Rows& inputs,
     for (size_t n = 0; n < cells; ++n) {
       output[n] = Sigmoid(o[n]) * std::tanh((*c)[n]);
     }
-    *h = weights.projection.empty()
-             ? output
-             : Affine(output, weights.projection, ConstMatrix());
-    result->clipped_outputs += Clip(options_.lstm.proj_clip, h);
+    *h = output;
+    if (!weights.projection.empty()) {
+      *h = Affine(output, weights.projection, ConstMatrix());
+      // TensorFlow's LSTMCell clips what it projects, and nothing else.
+      result->clipped_outputs += Clip(options_.lstm.proj_clip, h);
+    }
     outputs.push_back(*h);
   }
   return outputs;

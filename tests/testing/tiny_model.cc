@@ -92,6 +92,7 @@ std::unique_ptr<TinyModel> RandomModel(const ModelOptions& options,
                                        uint64_t seed,
                                        const RandomModelScale& scale) {
   TestRandom random(seed);
+  TestRandom noise(seed + 1);
   const int64_t cells = options.lstm.dim;
   return std::make_unique<TinyModel>(
       options,
@@ -104,6 +105,10 @@ std::unique_ptr<TinyModel> RandomModel(const ModelOptions& options,
           values[i] = random.Uniform(limit);
           // Gates i, j, f, o: the third block is the forget gate's.
           if (lstm_bias && i / cells == 2) values[i] += scale.forget_bias;
+          if (scale.noise == 0) continue;
+          const double relative = scale.noise * std::sqrt(1.0 * rows) * 0x1p-24;
+          values[i] =
+              static_cast<float>(values[i] * (1 + relative * noise.Uniform(1)));
         }
       });
 }

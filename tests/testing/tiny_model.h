@@ -45,8 +45,8 @@ class TestRandom {
 // Thread-compatible.
 class TinyModel {
  public:
-  // Fills the `size` floats of one tensor. `name` is the name of the dataset
-  // in a published weight file, such as "CNN_high_0/W_carry".
+  // Fills the rows * cols floats of one tensor. `name` is the name of the
+  // dataset in a published weight file, such as "CNN_high_0/W_carry".
   using FillTensor = std::function<void(const std::string& name, int64_t rows,
                                         int64_t cols, float* values)>;
 
@@ -58,9 +58,7 @@ class TinyModel {
   const std::string& checksum() const { return checksum_; }
   const ModelOptions& options() const { return options_; }
   const ModelWeights& weights() const { return weights_; }
-  const std::optional<LstmState>& warm_state() const {
-    return warm_state_;
-  }
+  const std::optional<LstmState>& warm_state() const { return warm_state_; }
 
   void set_name(std::string name) { name_ = std::move(name); }
   void set_warm_state(LstmState state) { warm_state_ = std::move(state); }
@@ -94,6 +92,11 @@ struct RandomModelScale {
   // they reach their clip without the large weights that would make the
   // recurrence chaotic and any comparison of roundings meaningless.
   float forget_bias = 0;
+  // Changes every weight by up to +-noise * sqrt(inputs) * 2^-24 of itself,
+  // without changing the random numbers. An f32 sum of k products is the exact
+  // sum for weights changed by about sqrt(k) * 2^-24, so noise 1 does to the
+  // results what rounding does: tolerances are derived from it.
+  float noise = 0;
 };
 
 // A model with seeded random weights, the same on every platform.
