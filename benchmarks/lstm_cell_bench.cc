@@ -7,13 +7,13 @@
 // `GFLOP/s` counts 2 * (2 * 512 * 16384 + 4096 * 512) a row and step.
 
 #include <benchmark/benchmark.h>
-#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 
 #include <memory>
 #include <vector>
 
 #include "core/base/denormals.h"
+#include "core/layers/dnnl_context.h"
 #include "core/layers/lstm_cell.h"
 #include "tests/testing/tiny_model.h"
 
@@ -91,7 +91,7 @@ BENCHMARK(Primitive)->RangeMultiplier(2)->Range(1, 128)->Unit(
     benchmark::kMillisecond);
 
 void SgemmPeak(benchmark::State& state) {
-  omp_set_num_threads(1);
+  UseOneThread();
   const int64_t n = state.range(0);
   const std::vector<float> a = Values(n * n, 3), b = Values(n * n, 4);
   std::vector<float> c(n * n);

@@ -1,8 +1,9 @@
 #include "core/layers/dnnl_context.h"
 
-#include <omp.h>
-
 #include <string_view>
+
+// Of libgomp, which oneDNN links; its header comes with the compiler's OpenMP.
+extern "C" void omp_set_num_threads(int num_threads);
 
 namespace elmo {
 namespace {
