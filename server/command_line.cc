@@ -7,13 +7,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/package_format.h"
 
 namespace elmo {
 namespace {
 
 constexpr int kBadFlags = 2;
 
-// --max-tokens -> ELMO_MAX_TOKENS
+// --max-batch-rows -> ELMO_MAX_BATCH_ROWS
 std::string EnvironmentName(const std::string& flag) {
   std::string name = "ELMO_";
   for (const char c : flag) {
@@ -27,9 +29,10 @@ std::string EnvironmentName(const std::string& flag) {
 
 CLI::Validator Time() {
   return CLI::AsNumberWithUnit(
-      std::map<std::string, int64_t>{
-          {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}},
-      CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME (ms, s, m, h)");
+             std::map<std::string, int64_t>{
+                 {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}},
+             CLI::AsNumberWithUnit::UNIT_REQUIRED)
+      .description("");
 }
 
 // "1m", "1500ms": how a default is shown.
@@ -64,7 +67,7 @@ class Flags {
   // A size in bytes: 1500, 64kb, 4mb, 1gb.
   void Size(const std::string& flag, int64_t* bytes, const std::string& help) {
     Common(flag, app_->add_option("--" + flag, *bytes, help))
-        ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+        ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false).description(""))
         ->type_name("SIZE")
         ->default_str(SizeText(*bytes));
   }
@@ -137,16 +140,17 @@ void AddServerFlags(CommandLine* options, Flags* flags) {
 void AddLimitFlags(ServerOptions* options, Flags* flags) {
   RequestLimits& limits = options->limits;
   flags->Group("Limits of a request (GetModel tells them)");
-  flags->Value("max-sentences", &limits.sentences_per_request,
+  flags->Value("max-sentences-per-request", &limits.max_sentences_per_request,
                "Sentences in a request");
-  flags->Value("max-tokens-per-sentence", &limits.tokens_per_sentence,
+  flags->Value("max-tokens-per-sentence", &limits.max_tokens_per_sentence,
                "Tokens in a sentence");
-  flags->Value("max-tokens", &limits.tokens_per_request, "Tokens in a request");
-  flags->Size("max-sentence-bytes", &limits.bytes_per_sentence,
+  flags->Value("max-tokens-per-request", &limits.max_tokens_per_request,
+               "Tokens in a request");
+  flags->Size("max-bytes-per-sentence", &limits.max_bytes_per_sentence,
               "Bytes of a sentence: its text, or its tokens together");
-  flags->Size("max-request-bytes", &limits.request_bytes,
+  flags->Size("max-request-bytes", &limits.max_request_bytes,
               "Bytes of a serialised request");
-  flags->Size("max-response-bytes", &limits.response_bytes,
+  flags->Size("max-response-bytes", &limits.max_response_bytes,
               "Bytes of the vectors in an answer, found before computing. "
               "Clients must allow as much and some more: gRPC's own default "
               "for them is 4mb");
@@ -157,7 +161,7 @@ void AddLimitFlags(ServerOptions* options, Flags* flags) {
 void AddLoadFlags(ServerOptions* options, Flags* flags) {
   SentenceQueue::Options& queue = options->scheduler.queue;
   flags->Group("Load");
-  flags->Value("workers", &options->scheduler.num_workers,
+  flags->Value("workers", &options->scheduler.workers,
                "Compute threads; default: the CPUs that affinity and cgroup "
                "quota give");
   flags->Value("max-batch-rows", &queue.max_batch_rows,
@@ -189,7 +193,7 @@ void AddConnectionFlags(ConnectionOptions* options, Flags* flags) {
               "For a new connection to begin with HTTP/2");
   flags->Value("max-concurrent-streams", &options->max_concurrent_streams,
                "Calls at a time on one connection");
-  flags->Size("max-buffer-bytes", &options->buffer_bytes,
+  flags->Size("max-buffer-bytes", &options->max_buffer_bytes,
               "Memory for gRPC's own buffers");
 }
 
@@ -197,13 +201,14 @@ void AddConnectionFlags(ConnectionOptions* options, Flags* flags) {
 absl::Status SplitModel(const std::string& model, CommandLine* options) {
   const size_t equals = model.find('=');
   const bool named = equals != std::string::npos && model.find('/') > equals;
-  if (named) options->model_name = model.substr(0, equals);
-  options->model_directory = named ? model.substr(equals + 1) : model;
-  if (options->model_directory.empty() || (named && equals == 0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--model is \"", model, "\"; it must be DIR or NAME=DIR"));
+  if (named) {
+    options->model_name = model.substr(0, equals);
+    ELMO_RETURN_IF_ERROR(ValidateModelName(options->model_name));
   }
-  return absl::OkStatus();
+  options->model_directory = named ? model.substr(equals + 1) : model;
+  if (!options->model_directory.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--model names no folder; it must be DIR or NAME=DIR");
 }
 
 }  // namespace
@@ -213,11 +218,12 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
                                                 int workers, std::ostream& out,
                                                 std::ostream& err) {
   CommandLine options;
-  options.server.scheduler.num_workers = workers;
+  options.server.scheduler.workers = workers;
   std::string model;
   CLI::App app(
       "Serves ELMo embeddings over gRPC (elmo.v1.EmbeddingService).\n"
-      "Every flag can also be set in the environment, as shown.",
+      "Every flag can also be set in the environment, as shown. A TIME has a\n"
+      "unit (ms, s, m, h); a SIZE may have one (kb, mb, gb of 1024).",
       "elmo-server");
   app.set_version_flag("--version", "elmo-server " ELMO_VERSION);
   Flags flags(&app);

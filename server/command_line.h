@@ -10,7 +10,7 @@
 namespace elmo {
 
 // What elmo-server is told: flags, or else the environment (ELMO_ and the
-// flag's name, as in ELMO_MAX_TOKENS), or else the default.
+// flag's name, as in ELMO_MAX_BATCH_ROWS), or else the default.
 struct CommandLine {
   ServerOptions server;
   std::string model_name;       // Empty: the package's own name.

@@ -70,9 +70,9 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
   AddConnectionArguments(options.connection, &builder);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, options.channelz);
   builder.SetMaxReceiveMessageSize(
-      static_cast<int>(options.limits.request_bytes));
+      static_cast<int>(options.limits.max_request_bytes));
   grpc::ResourceQuota quota("elmo-server");
-  quota.Resize(static_cast<size_t>(options.connection.buffer_bytes));
+  quota.Resize(static_cast<size_t>(options.connection.max_buffer_bytes));
   builder.SetResourceQuota(quota);
   builder.SetOption(std::make_unique<ReflectionOption>(options.reflection));
   builder.RegisterService(service);

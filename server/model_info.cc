@@ -18,12 +18,12 @@ v1::Model DescribeModel(const ServedModel& model, const RequestLimits& limits) {
   proto.set_default_start_state(has_warm_state ? v1::WARM : v1::ZERO);
 
   v1::Limits* l = proto.mutable_limits();
-  l->set_sentences_per_request(limits.sentences_per_request);
-  l->set_tokens_per_sentence(limits.tokens_per_sentence);
-  l->set_tokens_per_request(limits.tokens_per_request);
-  l->set_bytes_per_sentence(limits.bytes_per_sentence);
-  l->set_request_bytes(limits.request_bytes);
-  l->set_response_bytes(limits.response_bytes);
+  l->set_sentences_per_request(limits.max_sentences_per_request);
+  l->set_tokens_per_sentence(limits.max_tokens_per_sentence);
+  l->set_tokens_per_request(limits.max_tokens_per_request);
+  l->set_bytes_per_sentence(limits.max_bytes_per_sentence);
+  l->set_request_bytes(limits.max_request_bytes);
+  l->set_response_bytes(limits.max_response_bytes);
   return proto;
 }
 

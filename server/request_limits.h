@@ -10,19 +10,19 @@ namespace elmo {
 // The largest request that is accepted; GetModel tells them to callers. They
 // bound the memory and the time that one request can cost.
 struct RequestLimits {
-  int64_t sentences_per_request = 64;
+  int64_t max_sentences_per_request = 64;
   // Words, the boundaries not counted.
-  int64_t tokens_per_sentence = 512;
-  int64_t tokens_per_request = 4096;
+  int64_t max_tokens_per_sentence = 512;
+  int64_t max_tokens_per_request = 4096;
   // Of one sentence: its text, or its tokens together. Checked before the text
   // is split, whose time it bounds.
-  int64_t bytes_per_sentence = 32 << 10;
+  int64_t max_bytes_per_sentence = 32 << 10;
   // Of the serialised request; gRPC itself enforces it (RESOURCE_EXHAUSTED).
-  int64_t request_bytes = 4 << 20;
+  int64_t max_request_bytes = 4 << 20;
   // Of the vectors in one answer, as they are encoded. By default enough for
   // the three layers of the published models (1024 numbers each) for
-  // `tokens_per_request` tokens as FLOAT32: 48 MiB, and the boundaries.
-  int64_t response_bytes = 64 << 20;
+  // `max_tokens_per_request` tokens as FLOAT32: 48 MiB, and the boundaries.
+  int64_t max_response_bytes = 64 << 20;
 
   // INVALID_ARGUMENT naming the option, the value and the limit.
   absl::Status Validate() const;

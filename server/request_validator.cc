@@ -62,9 +62,9 @@ absl::Status RequestValidator::CheckSizes(
     const v1::EmbedRequest& request) const {
   const int count = request.sentences_size();
   if (count == 0) return Invalid("sentences has 0 entries; at least 1 needed");
-  if (count > limits_.sentences_per_request) {
+  if (count > limits_.max_sentences_per_request) {
     return Invalid("sentences has ", count, " entries; limit is ",
-                   limits_.sentences_per_request);
+                   limits_.max_sentences_per_request);
   }
   for (int i = 0; i < count; ++i) {
     const v1::Sentence& sentence = request.sentences(i);
@@ -74,18 +74,18 @@ absl::Status RequestValidator::CheckSizes(
                      " bytes) and tokens (", num_tokens,
                      "); only one of the two may be set");
     }
-    if (num_tokens > limits_.tokens_per_sentence) {
+    if (num_tokens > limits_.max_tokens_per_sentence) {
       return Invalid("sentences[", i, "].tokens has ", num_tokens,
-                     " tokens; limit is ", limits_.tokens_per_sentence);
+                     " tokens; limit is ", limits_.max_tokens_per_sentence);
     }
     int64_t bytes = static_cast<int64_t>(sentence.text().size());
     for (const std::string& token : sentence.tokens()) {
       bytes += static_cast<int64_t>(token.size());
     }
-    if (bytes > limits_.bytes_per_sentence) {
+    if (bytes > limits_.max_bytes_per_sentence) {
       return Invalid("sentences[", i, "].", num_tokens > 0 ? "tokens" : "text",
                      " has ", bytes, " bytes; limit is ",
-                     limits_.bytes_per_sentence);
+                     limits_.max_bytes_per_sentence);
     }
   }
   return absl::OkStatus();
@@ -101,9 +101,10 @@ absl::Status RequestValidator::TakeSentences(v1::EmbedRequest* request,
     ELMO_RETURN_IF_ERROR(
         TakeSentence(i, request->mutable_sentences(i), &sentence));
     total += static_cast<int64_t>(sentence.tokens.size());
-    if (total > limits_.tokens_per_request) {
+    if (total > limits_.max_tokens_per_request) {
       return Invalid("sentences has ", total, " tokens up to sentences[", i,
-                     "]; limit of a request is ", limits_.tokens_per_request);
+                     "]; limit of a request is ",
+                     limits_.max_tokens_per_request);
     }
   }
   return absl::OkStatus();
@@ -126,9 +127,9 @@ absl::Status RequestValidator::TakeSentence(int index, v1::Sentence* sentence,
                                      "].text: ", tokens.status().message()));
   }
   const auto num_tokens = static_cast<int64_t>(tokens->size());
-  if (num_tokens > limits_.tokens_per_sentence) {
+  if (num_tokens > limits_.max_tokens_per_sentence) {
     return Invalid("sentences[", index, "].text has ", num_tokens,
-                   " tokens; limit is ", limits_.tokens_per_sentence);
+                   " tokens; limit is ", limits_.max_tokens_per_sentence);
   }
   result->tokens.reserve(tokens->size());
   result->ranges.reserve(tokens->size());
@@ -146,9 +147,9 @@ absl::Status RequestValidator::CheckResponseSize(EmbedPlan* plan) const {
                           static_cast<int64_t>(sentence.tokens.size()));
   }
   plan->response_bytes = numbers * BytesPerNumber(plan->encoding);
-  if (plan->response_bytes > limits_.response_bytes) {
+  if (plan->response_bytes > limits_.max_response_bytes) {
     return Invalid("sentences would be answered with ", plan->response_bytes,
-                   " bytes of vectors; limit is ", limits_.response_bytes,
+                   " bytes of vectors; limit is ", limits_.max_response_bytes,
                    "; send fewer tokens, or choose fewer layers, pooling or a "
                    "16-bit encoding in output");
   }

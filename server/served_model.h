@@ -16,8 +16,6 @@ struct ServedModel {
   std::string checksum;   // SHA-256 of the weights, in hexadecimal.
   std::string precision;  // Arithmetic of the LSTMs: "f32".
   std::optional<LstmState> warm_state;
-  // Whatever `engine` refers to (mapped weights); destroyed after it.
-  std::shared_ptr<const void> storage;
   std::unique_ptr<const Engine> engine;
 };
 

@@ -59,7 +59,7 @@ absl::Status ConnectionOptions::Validate() const {
   ELMO_RETURN_IF_ERROR(CheckRange("max_concurrent_streams",
                                   max_concurrent_streams, 1,
                                   std::numeric_limits<int>::max()));
-  return CheckRange("buffer_bytes", buffer_bytes, 1 << 20,
+  return CheckRange("max_buffer_bytes", max_buffer_bytes, 1 << 20,
                     std::numeric_limits<int64_t>::max());
 }
 
@@ -74,21 +74,22 @@ absl::Status ServerOptions::Validate() const {
 
   // What is within the limits must be possible once the server is idle.
   const int64_t largest_request =
-      limits.tokens_per_request + 2 * limits.sentences_per_request;
+      limits.max_tokens_per_request + 2 * limits.max_sentences_per_request;
   if (scheduler.queue.max_queued_tokens < largest_request) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_queued_tokens is ", scheduler.queue.max_queued_tokens,
                      "; it must be at least ", largest_request,
-                     " (tokens_per_request, and two boundaries for each of "
-                     "sentences_per_request)"));
+                     " (max_tokens_per_request, and two boundaries for each of "
+                     "max_sentences_per_request)"));
   }
   // An answer is held as computed (4 bytes a number) and as sent (2 or 4).
-  const int64_t largest_call = limits.request_bytes + 3 * limits.response_bytes;
+  const int64_t largest_call =
+      limits.max_request_bytes + 3 * limits.max_response_bytes;
   if (max_bytes_in_flight < largest_call) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("max_bytes_in_flight is ", max_bytes_in_flight,
-                     "; it must be at least ", largest_call,
-                     " (request_bytes and three times response_bytes)"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max_bytes_in_flight is ", max_bytes_in_flight,
+        "; it must be at least ", largest_call,
+        " (max_request_bytes and three times max_response_bytes)"));
   }
   return absl::OkStatus();
 }

@@ -29,7 +29,7 @@ struct ConnectionOptions {
   // Calls at a time on one connection; a client keeps the others back.
   int max_concurrent_streams = 1000;
   // Memory for gRPC's own buffers, all connections together.
-  int64_t buffer_bytes = int64_t{512} << 20;
+  int64_t max_buffer_bytes = int64_t{512} << 20;
 
   // INVALID_ARGUMENT naming the option, the value and the limit.
   absl::Status Validate() const;

@@ -13,6 +13,9 @@ namespace {
 // Weight of the newest batch in the smoothed pace: about the last ten count.
 constexpr double kPaceWeight = 0.1;
 
+// More than any machine has CPUs; a slip of the finger.
+constexpr int kMaxWorkers = 1024;
+
 TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
 
 // Engine::Run with every failure as INTERNAL, whatever libraries below throw
@@ -48,9 +51,9 @@ void Dismiss(std::vector<SentenceTask>& tasks, const absl::Status& status) {
 }  // namespace
 
 absl::Status BatchScheduler::Options::Validate() const {
-  if (num_workers < 1) {
+  if (workers < 1 || workers > kMaxWorkers) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "num_workers is ", num_workers, "; it must be at least 1"));
+        "workers is ", workers, "; it must be 1 to ", kMaxWorkers));
   }
   return queue.Validate();
 }
@@ -71,15 +74,15 @@ BatchScheduler::~BatchScheduler() { Drain(); }
 
 absl::Status BatchScheduler::StartWorkers() {
   try {
-    for (int i = 0; i < options_.num_workers; ++i) {
+    for (int i = 0; i < options_.workers; ++i) {
       workers_.emplace_back([this] { Work(); });
     }
   } catch (const std::system_error& e) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "cannot start ", options_.num_workers, " workers: ", e.what()));
+        "cannot start ", options_.workers, " workers: ", e.what()));
   }
   MutexLock lock(&mu_);
-  while (started_workers_ < options_.num_workers) worker_started_.Wait(&mu_);
+  while (started_workers_ < options_.workers) worker_started_.Wait(&mu_);
   return start_status_;
 }
 
@@ -109,7 +112,7 @@ void BatchScheduler::Drain() {
 Duration BatchScheduler::EstimatedWait() const {
   MutexLock lock(&mu_);
   const double seconds =
-      seconds_per_token_ * queue_.queued_tokens() / options_.num_workers;
+      seconds_per_token_ * queue_.queued_tokens() / options_.workers;
   return std::chrono::duration_cast<Duration>(
       std::chrono::duration<double>(seconds));
 }

@@ -23,7 +23,7 @@ class BatchScheduler {
  public:
   struct Options {
     // Worker threads: one per CPU that the process really gets.
-    int num_workers = 1;
+    int workers = 1;
     SentenceQueue::Options queue;
 
     // INVALID_ARGUMENT naming the option, the value and the limit.

@@ -21,7 +21,7 @@ ServedModel FakeModel(FakeEngine** engine, bool has_warm_state) {
 ServerOptions TestServer::Options() {
   ServerOptions options;
   options.listen = "127.0.0.1:0";
-  options.scheduler.num_workers = 1;
+  options.scheduler.workers = 1;
   return options;
 }
 

@@ -1,0 +1,75 @@
+// elmo-server: serves one ELMo model over gRPC. docs/operations.md has the
+// flags, limits, status codes and the life cycle.
+#include <google/protobuf/stubs/logging.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include "core/base/cpu_info.h"
+#include "server/command_line.h"
+#include "server/model_loader.h"
+#include "server/server.h"
+#include "server/signal_watcher.h"
+
+namespace {
+
+constexpr int kFailed = 1;
+
+int Fail(const absl::Status& status) {
+  std::cerr << "elmo-server: " << status.message() << "\n";
+  return kFailed;
+}
+
+void SetUpLogging(const std::string& level) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("elmo-server"));
+  spdlog::set_level(spdlog::level::from_str(level));
+  // A malformed request is the caller's fault and answered as such; a line for
+  // each would let anybody fill the disk.
+  google::protobuf::SetLogHandler(nullptr);
+}
+
+// Beside its place first: whoever waits for the file must not read half of it.
+absl::Status WritePort(int port, const std::string& path) {
+  if (path.empty()) return absl::OkStatus();
+  const std::string temporary = path + ".tmp";
+  std::ofstream file(temporary);
+  file << port << "\n";
+  file.close();
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    return absl::InternalError("cannot write the port file " + path);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  auto parsed = elmo::ParseCommandLine(argc, argv, elmo::GrantedCpus(),
+                                       std::cout, std::cerr);
+  if (const int* code = std::get_if<int>(&parsed)) return *code;
+  const auto& options = std::get<elmo::CommandLine>(parsed);
+  SetUpLogging(options.log_level);
+  elmo::SignalWatcher signals;
+
+  auto model = elmo::LoadModel(options);
+  if (!model.ok()) return Fail(model.status());
+  const std::string name = model->name;
+  signals.BeginServing();
+  auto server = elmo::Server::Create(options.server, *std::move(model));
+  if (!server.ok()) return Fail(server.status());
+  const absl::Status written = WritePort((*server)->port(), options.port_file);
+  if (!written.ok()) return Fail(written);
+  spdlog::info("serving model {} on {} with {} workers", name,
+               (*server)->address(), options.server.scheduler.workers);
+
+  const int signal = signals.Wait();
+  spdlog::info("signal {}: finishing what was accepted", signal);
+  (*server)->Shutdown();
+  spdlog::info("stopped");
+  return 0;
+}

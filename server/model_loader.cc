@@ -1,0 +1,50 @@
+#include "server/model_loader.h"
+
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/engine/elmo_engine.h"
+#include "core/model/model_package.h"
+
+namespace elmo {
+namespace {
+
+LstmPath PathOf(const std::string& lstm) {
+  if (lstm == "primitive") return LstmPath::kPrimitive;
+  if (lstm == "merged") return LstmPath::kMerged;
+  return LstmPath::kAuto;
+}
+
+absl::StatusOr<ServedModel> Load(const CommandLine& options) {
+  ELMO_ASSIGN_OR_RETURN(const std::unique_ptr<ModelPackage> package,
+                        ModelPackage::Load(options.model_directory));
+  ElmoEngineOptions engine_options;
+  engine_options.lstm_path = PathOf(options.lstm);
+  engine_options.word_cache_bytes = int64_t{options.word_cache_mb} << 20;
+  ServedModel model;
+  // Packs the weights; the package's own copy is let go of.
+  ELMO_ASSIGN_OR_RETURN(
+      model.engine, ElmoEngine::Create(package->options(), package->weights(),
+                                       engine_options));
+  model.name =
+      options.model_name.empty() ? package->name() : options.model_name;
+  model.checksum = package->checksum();
+  model.precision = "f32";
+  model.warm_state = package->warm_state();
+  return model;
+}
+
+}  // namespace
+
+absl::StatusOr<ServedModel> LoadModel(const CommandLine& options) {
+  try {
+    return Load(options);
+  } catch (const std::exception& e) {  // Out of memory.
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot load ", options.model_directory, ": ", e.what()));
+  }
+}
+
+}  // namespace elmo

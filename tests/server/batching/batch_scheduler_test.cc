@@ -1,0 +1,305 @@
+#include "server/batching/batch_scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/server/batching/recording_owner.h"
+#include "tests/testing/fake_engine.h"
+#include "tests/testing/status_matchers.h"
+
+namespace elmo::testing {
+namespace {
+
+using ::testing::_;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using Sentences = std::vector<std::vector<std::string>>;
+using Owner = std::shared_ptr<RecordingOwner>;
+
+Owner OwnerOf(Sentences sentences) {
+  return std::make_shared<RecordingOwner>(std::move(sentences));
+}
+
+class BatchSchedulerTest : public ::testing::Test {
+ protected:
+  ~BatchSchedulerTest() override { engine_.Unblock(); }
+
+  void Start(int workers, const SentenceQueue::Options& queue = {}) {
+    BatchScheduler::Options options;
+    options.workers = workers;
+    options.queue = queue;
+    auto scheduler = BatchScheduler::Create(options, &engine_);
+    ASSERT_THAT(scheduler, IsOk());
+    scheduler_ = *std::move(scheduler);
+  }
+
+  absl::Status Submit(const Owner& owner,
+                      TimePoint deadline = TimePoint::max()) {
+    auto tasks = RecordingOwner::Tasks(owner, deadline);
+    return scheduler_->Submit(&tasks);
+  }
+
+  // Holds up one worker, so that what is submitted next waits.
+  Owner Occupy() {
+    engine_.Block();
+    const int runs = static_cast<int>(engine_.batches().size());
+    Owner owner = OwnerOf({{"occupied"}});
+    EXPECT_THAT(Submit(owner), IsOk());
+    engine_.WaitForRuns(runs + 1);
+    return owner;
+  }
+
+  FakeEngine engine_;
+  std::unique_ptr<BatchScheduler> scheduler_;  // Goes before the engine.
+};
+
+TEST_F(BatchSchedulerTest, EachSentenceGetsItsOwnValues) {
+  Start(/*workers=*/2);
+  const Owner owner = OwnerOf({{"a"}, {"b", "c"}, {}});
+  ASSERT_THAT(Submit(owner), IsOk());
+  owner->WaitForAll();
+  const OutputSpec output;
+  const Sentences sentences = {{"a"}, {"b", "c"}, {}};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(owner->end(i), IsOk());
+    EXPECT_EQ(owner->result(i).values,
+              FakeEngine::Values({sentences[i], &output, nullptr}));
+  }
+}
+
+TEST_F(BatchSchedulerTest, WhatWaitsWhenAWorkerGetsFreeRunsTogether) {
+  Start(/*workers=*/1);
+  Occupy();
+  const Owner a = OwnerOf({{"a"}});
+  const Owner b = OwnerOf({{"b"}});
+  ASSERT_THAT(Submit(a), IsOk());
+  ASSERT_THAT(Submit(b), IsOk());
+  engine_.Unblock();
+  a->WaitForAll();
+  b->WaitForAll();
+  EXPECT_THAT(engine_.batches(),
+              ElementsAre(_, ElementsAre(ElementsAre("a"), ElementsAre("b"))));
+}
+
+TEST_F(BatchSchedulerTest, FreeWorkersRunARequestTogether) {
+  Start(/*workers=*/2);
+  engine_.Block();
+  const Owner owner = OwnerOf({{"a"}, {"b"}});
+  ASSERT_THAT(Submit(owner), IsOk());
+  engine_.WaitForRuns(2);  // Would never come if one worker took both.
+  engine_.Unblock();
+  owner->WaitForAll();
+  EXPECT_THAT(engine_.batches(), ElementsAre(SizeIs(1), SizeIs(1)));
+}
+
+TEST_F(BatchSchedulerTest, OnDoneRunsExactlyOnceWhenEngineFails) {
+  Start(/*workers=*/1);
+  engine_.FailWith(absl::InternalError("broken"));
+  const Owner owner = OwnerOf({{"a"}, {"b"}, {"c"}});
+  ASSERT_THAT(Submit(owner), IsOk());
+  scheduler_->Drain();
+  EXPECT_EQ(owner->num_ends(), 3);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(owner->end(i),
+                StatusIs(absl::StatusCode::kInternal, HasSubstr("broken")));
+    EXPECT_THAT(owner->result(i).values, IsEmpty());
+  }
+}
+
+TEST_F(BatchSchedulerTest, OnDoneRunsExactlyOnceWhenEngineThrows) {
+  Start(/*workers=*/1);
+  engine_.ThrowFromRuns();
+  const Owner owner = OwnerOf({{"a"}, {"b"}});
+  ASSERT_THAT(Submit(owner), IsOk());
+  scheduler_->Drain();
+  EXPECT_EQ(owner->num_ends(), 2);
+  EXPECT_THAT(owner->end(0), StatusIs(absl::StatusCode::kInternal, _));
+}
+
+TEST_F(BatchSchedulerTest, FailedBatchLeavesTheWorkerAtWork) {
+  Start(/*workers=*/1);
+  engine_.FailWith(absl::InternalError("broken"));
+  const Owner unlucky = OwnerOf({{"a"}});
+  ASSERT_THAT(Submit(unlucky), IsOk());
+  unlucky->WaitForAll();
+  engine_.FailWith(absl::OkStatus());
+  const Owner lucky = OwnerOf({{"b"}});
+  ASSERT_THAT(Submit(lucky), IsOk());
+  lucky->WaitForAll();
+  EXPECT_THAT(lucky->end(0), IsOk());
+}
+
+TEST_F(BatchSchedulerTest, EnginesOwnErrorCodeIsInternalToTheCaller) {
+  Start(/*workers=*/1);
+  engine_.FailWith(absl::InvalidArgumentError("a bug"));
+  const Owner owner = OwnerOf({{"a"}});
+  ASSERT_THAT(Submit(owner), IsOk());
+  owner->WaitForAll();
+  EXPECT_THAT(owner->end(0),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("a bug")));
+}
+
+TEST_F(BatchSchedulerTest, CancelledSentenceCostsNoCompute) {
+  Start(/*workers=*/1);
+  Occupy();
+  const Owner owner = OwnerOf({{"gone"}, {"too"}});
+  ASSERT_THAT(Submit(owner), IsOk());
+  owner->Cancel();
+  engine_.Unblock();
+  owner->WaitForAll();
+  EXPECT_THAT(owner->end(0), StatusIs(absl::StatusCode::kCancelled, _));
+  EXPECT_THAT(owner->end(1), StatusIs(absl::StatusCode::kCancelled, _));
+  EXPECT_THAT(engine_.batches(),
+              ElementsAre(ElementsAre(ElementsAre("occupied"))));
+}
+
+TEST_F(BatchSchedulerTest, ExpiredSentenceIsNeverRun) {
+  Start(/*workers=*/1);
+  const Owner owner = OwnerOf({{"late"}});
+  ASSERT_THAT(Submit(owner, std::chrono::steady_clock::now()), IsOk());
+  owner->WaitForAll();
+  EXPECT_THAT(owner->end(0), StatusIs(absl::StatusCode::kDeadlineExceeded, _));
+  EXPECT_THAT(engine_.batches(), IsEmpty());
+}
+
+TEST_F(BatchSchedulerTest, FullQueueRefusesAtOnceAndTellsNobody) {
+  SentenceQueue::Options queue;
+  queue.max_queued_tokens = 5;
+  Start(/*workers=*/1, queue);
+  Occupy();
+  const Owner waits = OwnerOf({{"a", "b", "c"}});
+  const Owner refused = OwnerOf({{"d"}});
+  ASSERT_THAT(Submit(waits), IsOk());
+  EXPECT_THAT(Submit(refused),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("full")));
+  engine_.Unblock();
+  scheduler_->Drain();
+  EXPECT_THAT(waits->end(0), IsOk());
+  EXPECT_EQ(refused->num_ends(), 0);
+}
+
+TEST_F(BatchSchedulerTest, DrainFinishesAcceptedWorkAndRefusesNew) {
+  SentenceQueue::Options queue;
+  queue.max_batch_rows = 1;
+  Start(/*workers=*/2, queue);
+  const Owner busy = Occupy();
+  const Owner accepted = OwnerOf({{"a"}, {"b"}, {"c"}, {"d"}, {"e"}});
+  ASSERT_THAT(Submit(accepted), IsOk());
+  engine_.Unblock();
+  scheduler_->Drain();
+  EXPECT_THAT(busy->end(0), IsOk());
+  EXPECT_EQ(accepted->num_ends(), 5);
+  for (int i = 0; i < 5; ++i) EXPECT_THAT(accepted->end(i), IsOk());
+  EXPECT_THAT(Submit(OwnerOf({{"f"}})), StatusIs(absl::StatusCode::kUnavailable,
+                                                 HasSubstr("shutting down")));
+}
+
+TEST_F(BatchSchedulerTest, DrainingTwiceIsHarmless) {
+  Start(/*workers=*/2);
+  scheduler_->Drain();
+  scheduler_->Drain();
+  EXPECT_THAT(Submit(OwnerOf({{"a"}})),
+              StatusIs(absl::StatusCode::kUnavailable, _));
+}
+
+TEST_F(BatchSchedulerTest, SubmitRacingDrainIsFinishedOrRefused) {
+  for (int round = 0; round < 20; ++round) {
+    Start(/*workers=*/2);
+    std::vector<Owner> owners;
+    for (int i = 0; i < 40; ++i) owners.push_back(OwnerOf({{"a"}, {"b"}}));
+    std::atomic<bool> begun{false};
+    std::vector<absl::Status> submitted(owners.size());
+    std::thread submitter([&] {
+      for (size_t i = 0; i < owners.size(); ++i) {
+        submitted[i] = Submit(owners[i]);
+        begun = true;
+      }
+    });
+    while (!begun) std::this_thread::yield();
+    scheduler_->Drain();
+    submitter.join();
+    for (size_t i = 0; i < owners.size(); ++i) {
+      EXPECT_EQ(owners[i]->num_ends(), submitted[i].ok() ? 2 : 0);
+      if (!submitted[i].ok()) {
+        EXPECT_THAT(submitted[i], StatusIs(absl::StatusCode::kUnavailable, _));
+      }
+    }
+  }
+}
+
+TEST_F(BatchSchedulerTest, ManySubmittersAllHearOfEverySentenceOnce) {
+  Start(/*workers=*/3);
+  std::vector<Owner> owners(200);
+  for (auto& owner : owners) owner = OwnerOf({{"a"}, {"b"}, {"c"}});
+  std::vector<std::thread> submitters;
+  std::atomic<size_t> next{0};
+  for (int t = 0; t < 4; ++t) {
+    submitters.emplace_back([&] {
+      for (size_t i = next++; i < owners.size(); i = next++) {
+        EXPECT_THAT(Submit(owners[i]), IsOk());
+        if (i % 5 == 0) owners[i]->Cancel();
+      }
+    });
+  }
+  for (std::thread& submitter : submitters) submitter.join();
+  scheduler_->Drain();
+  for (const Owner& owner : owners) EXPECT_EQ(owner->num_ends(), 3);
+}
+
+TEST_F(BatchSchedulerTest, EstimatedWaitGrowsWithWhatWaits) {
+  Start(/*workers=*/1);
+  EXPECT_EQ(scheduler_->EstimatedWait(), Duration::zero());
+  // The pace is known from the first batch on.
+  const Owner first = OwnerOf({{"a"}});
+  ASSERT_THAT(Submit(first), IsOk());
+  first->WaitForAll();
+  Occupy();
+  const Owner some = OwnerOf({std::vector<std::string>(1000, "w")});
+  const Owner more = OwnerOf({std::vector<std::string>(30000, "w")});
+  ASSERT_THAT(Submit(some), IsOk());
+  const Duration wait = scheduler_->EstimatedWait();
+  ASSERT_THAT(Submit(more), IsOk());
+  EXPECT_GT(scheduler_->EstimatedWait(), wait);
+}
+
+TEST(BatchSchedulerCreateTest, RefusesNoWorkers) {
+  FakeEngine engine;
+  BatchScheduler::Options options;
+  options.workers = 0;
+  EXPECT_THAT(BatchScheduler::Create(options, &engine),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("workers is 0")));
+}
+
+// An engine that is out of memory from the start.
+class NoMemoryEngine : public Engine {
+ public:
+  const ModelOptions& options() const override { return options_; }
+  std::unique_ptr<Workspace> CreateWorkspace() const override {
+    throw std::bad_alloc();
+  }
+  absl::Status Run(absl::Span<const SentenceInput>, Workspace*,
+                   absl::Span<SentenceOutput>) const override {
+    return absl::InternalError("not reached");
+  }
+
+ private:
+  const ModelOptions options_;
+};
+
+TEST(BatchSchedulerCreateTest, WorkspaceThatDoesNotFitIsAnError) {
+  const NoMemoryEngine engine;
+  BatchScheduler::Options options;
+  options.workers = 2;
+  EXPECT_THAT(
+      BatchScheduler::Create(options, &engine),
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("workspace")));
+}
+
+}  // namespace
+}  // namespace elmo::testing

@@ -1,0 +1,172 @@
+#include "server/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <sstream>
+#include <vector>
+
+namespace elmo {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  std::variant<CommandLine, int> Parse(std::vector<const char*> flags) {
+    flags.insert(flags.begin(), "elmo-server");
+    return ParseCommandLine(static_cast<int>(flags.size()), flags.data(),
+                            /*workers=*/3, out_, err_);
+  }
+  // With a model, which is all that has to be given.
+  CommandLine Options(std::vector<const char*> flags) {
+    flags.insert(flags.begin(), {"--model", "/m"});
+    const auto parsed = Parse(std::move(flags));
+    EXPECT_EQ(err_.str(), "");
+    return std::holds_alternative<CommandLine>(parsed)
+               ? std::get<CommandLine>(parsed)
+               : CommandLine();
+  }
+  // The exit code, and what was said on stderr.
+  std::pair<int, std::string> Refusal(std::vector<const char*> flags) {
+    err_.str("");
+    const auto parsed = Parse(std::move(flags));
+    const int* code = std::get_if<int>(&parsed);
+    return {code == nullptr ? -1 : *code, err_.str()};
+  }
+
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+TEST_F(CommandLineTest, DefaultsAreValidAndLocal) {
+  const CommandLine options = Options({});
+  EXPECT_TRUE(options.server.Validate().ok());
+  EXPECT_EQ(options.server.listen, "127.0.0.1:50051");
+  EXPECT_EQ(options.server.scheduler.workers, 3);
+  EXPECT_EQ(options.server.limits.max_sentences_per_request, 64);
+  EXPECT_EQ(options.server.limits.max_tokens_per_sentence, 512);
+  EXPECT_EQ(options.server.limits.max_tokens_per_request, 4096);
+  EXPECT_EQ(options.server.limits.max_request_bytes, 4 << 20);
+  EXPECT_TRUE(options.server.reflection);
+  EXPECT_FALSE(options.server.channelz);
+}
+
+TEST_F(CommandLineTest, ModelMayBeNamed) {
+  EXPECT_EQ(Options({}).model_directory, "/m");
+  EXPECT_EQ(Options({}).model_name, "");
+  const auto named = std::get<CommandLine>(Parse({"--model=news=models/a=b"}));
+  EXPECT_EQ(named.model_name, "news");
+  EXPECT_EQ(named.model_directory, "models/a=b");
+  const auto folder = std::get<CommandLine>(Parse({"--model=./a=b"}));
+  EXPECT_EQ(folder.model_name, "");
+  EXPECT_EQ(folder.model_directory, "./a=b");
+}
+
+TEST_F(CommandLineTest, SizesAndTimesHaveUnits) {
+  const CommandLine options =
+      Options({"--max-request-bytes", "2mb", "--max-response-bytes=1048576",
+               "--drain-delay=250ms", "--default-deadline", "2m"});
+  EXPECT_EQ(options.server.limits.max_request_bytes, 2 << 20);
+  EXPECT_EQ(options.server.limits.max_response_bytes, 1 << 20);
+  EXPECT_EQ(options.server.drain_delay, milliseconds(250));
+  EXPECT_EQ(options.server.default_deadline, milliseconds(120000));
+}
+
+TEST_F(CommandLineTest, SwitchesGoBothWays) {
+  EXPECT_FALSE(Options({"--no-reflection"}).server.reflection);
+  EXPECT_TRUE(Options({"--channelz"}).server.channelz);
+}
+
+TEST_F(CommandLineTest, EnvironmentIsReadAndFlagsGoFirst) {
+  setenv("ELMO_MODEL", "/from/environment", 1);
+  setenv("ELMO_MAX_BATCH_ROWS", "7", 1);
+  setenv("ELMO_REFLECTION", "false", 1);
+  setenv("ELMO_DRAIN_DELAY", "5s", 1);
+  const auto from_environment = std::get<CommandLine>(Parse({}));
+  const auto from_flags =
+      std::get<CommandLine>(Parse({"--max-batch-rows=8", "--model=/m"}));
+  for (const char* name : {"ELMO_MODEL", "ELMO_MAX_BATCH_ROWS",
+                           "ELMO_REFLECTION", "ELMO_DRAIN_DELAY"}) {
+    unsetenv(name);
+  }
+  EXPECT_EQ(from_environment.model_directory, "/from/environment");
+  EXPECT_EQ(from_environment.server.scheduler.queue.max_batch_rows, 7);
+  EXPECT_FALSE(from_environment.server.reflection);
+  EXPECT_EQ(from_environment.server.drain_delay, milliseconds(5000));
+  EXPECT_EQ(from_flags.model_directory, "/m");
+  EXPECT_EQ(from_flags.server.scheduler.queue.max_batch_rows, 8);
+}
+
+TEST_F(CommandLineTest, HelpAndVersionEndWellAndSayNothingOnStderr) {
+  EXPECT_EQ(std::get<int>(Parse({"--help"})), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("ELMO_MAX_QUEUED_TOKENS"));
+  EXPECT_EQ(std::get<int>(Parse({"--version"})), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("elmo-server "));
+  EXPECT_THAT(err_.str(), IsEmpty());
+}
+
+TEST_F(CommandLineTest, MistakesExitWith2AndNameTheFlag) {
+  const struct {
+    std::vector<const char*> flags;
+    const char* named;
+  } mistakes[] = {
+      {{}, "--model"},
+      {{"--model="}, "--model"},
+      {{"--model=bad name=/m"}, "name"},
+      {{"--model=/m", "--no-such-flag"}, "--no-such-flag"},
+      {{"--model=/m", "stray"}, "stray"},
+      {{"--model=/m", "--workers=0"}, "workers is 0"},
+      {{"--model=/m", "--workers=many"}, "--workers"},
+      {{"--model=/m", "--workers=99999999999"}, "--workers"},
+      {{"--model=/m", "--lstm=fast"}, "--lstm"},
+      {{"--model=/m", "--word-cache-mb=-1"}, "--word-cache-mb"},
+      {{"--model=/m", "--listen=50051"}, "listen"},
+      {{"--model=/m", "--listen=host:"}, "listen"},
+      {{"--model=/m", "--listen=host:65536"}, "listen"},
+      {{"--model=/m", "--max-batch-rows=-1"}, "max_batch_rows is -1"},
+      {{"--model=/m", "--max-tokens-per-request=0"}, "max_tokens_per_request"},
+      {{"--model=/m", "--max-request-bytes=4tons"}, "--max-request-bytes"},
+      {{"--model=/m", "--max-request-bytes=5gb"}, "max_request_bytes"},
+      {{"--model=/m", "--max-request-bytes=99999999999gb"},
+       "--max-request-bytes"},
+      {{"--model=/m", "--drain-delay=5"}, "--drain-delay"},
+      {{"--model=/m", "--drain-delay=-5s"}, "drain_delay is -5000 ms"},
+      {{"--model=/m", "--default-deadline=0s"}, "default_deadline is 0 ms"},
+      {{"--model=/m", "--keepalive-time=9999h"}, "keepalive_time"},
+      {{"--model=/m", "--log-level=loud"}, "--log-level"},
+      {{"--model=/m", "--max-concurrent-streams=0"}, "max_concurrent_streams"},
+  };
+  for (const auto& mistake : mistakes) {
+    const auto [code, message] = Refusal(mistake.flags);
+    EXPECT_EQ(code, 2) << mistake.named;
+    EXPECT_THAT(message, HasSubstr(mistake.named));
+  }
+}
+
+TEST_F(CommandLineTest, LargestRequestMustFitIntoTheQueue) {
+  // 4096 tokens and the boundaries of 64 sentences.
+  EXPECT_EQ(Options({"--max-queued-tokens=4224"})
+                .server.scheduler.queue.max_queued_tokens,
+            4224);
+  const auto [code, message] =
+      Refusal({"--model=/m", "--max-queued-tokens=4223"});
+  EXPECT_EQ(code, 2);
+  EXPECT_THAT(message, HasSubstr("at least 4224"));
+}
+
+TEST_F(CommandLineTest, LargestCallMustFitIntoMemory) {
+  // 4 MiB and three times 64 MiB.
+  EXPECT_EQ(Options({"--max-bytes-in-flight=196mb"}).server.max_bytes_in_flight,
+            196 << 20);
+  const auto [code, message] =
+      Refusal({"--model=/m", "--max-bytes-in-flight=195mb"});
+  EXPECT_EQ(code, 2);
+  EXPECT_THAT(message, HasSubstr("max_bytes_in_flight"));
+}
+
+}  // namespace
+}  // namespace elmo

@@ -1,0 +1,60 @@
+#include "server/in_flight.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/testing/status_matchers.h"
+
+namespace elmo::testing {
+namespace {
+
+using std::chrono::steady_clock;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(InFlightTest, BytesFitToTheLastAndNoFurther) {
+  InFlight in_flight(/*max_bytes=*/100);
+  EXPECT_THAT(in_flight.Reserve(60), IsOk());
+  EXPECT_THAT(in_flight.Reserve(41),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       AllOf(HasSubstr("60"), HasSubstr("41"),
+                             HasSubstr("limit is 100"))));
+  EXPECT_THAT(in_flight.Reserve(40), IsOk());
+}
+
+TEST(InFlightTest, EndedCallsGiveTheirBytesBack) {
+  InFlight in_flight(/*max_bytes=*/100);
+  in_flight.CallStarted();
+  ASSERT_THAT(in_flight.Reserve(100), IsOk());
+  in_flight.CallEnded(100);
+  EXPECT_THAT(in_flight.Reserve(100), IsOk());
+}
+
+TEST(InFlightTest, IsIdleWithoutCalls) {
+  const InFlight in_flight(/*max_bytes=*/100);
+  EXPECT_TRUE(in_flight.WaitUntilIdle(steady_clock::now()));
+}
+
+TEST(InFlightTest, WaitGivesUpAtTheDeadline) {
+  InFlight in_flight(/*max_bytes=*/100);
+  in_flight.CallStarted();
+  EXPECT_FALSE(in_flight.WaitUntilIdle(steady_clock::now()));
+}
+
+TEST(InFlightTest, WaitEndsWithTheLastCall) {
+  InFlight in_flight(/*max_bytes=*/100);
+  in_flight.CallStarted();
+  in_flight.CallStarted();
+  std::thread calls([&] {
+    in_flight.CallEnded(0);
+    in_flight.CallEnded(0);
+  });
+  EXPECT_TRUE(
+      in_flight.WaitUntilIdle(steady_clock::now() + std::chrono::minutes(1)));
+  calls.join();
+}
+
+}  // namespace
+}  // namespace elmo::testing
