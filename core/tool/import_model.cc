@@ -7,11 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/model/file_io.h"
+#include "core/model/float_formats.h"
 #include "core/model/json.h"
 #include "core/model/package_format.h"
 #include "core/model/package_writer.h"
 #include "core/model/weight_layout.h"
 #include "core/tool/hdf5_weights.h"
+#include "core/tool/warm_up.h"
 
 namespace elmo {
 namespace {
@@ -28,6 +30,38 @@ absl::Status CheckName(const ImportArguments& arguments,
   if (status.ok() || !arguments.name.empty()) return status;
   return absl::InvalidArgumentError(absl::StrCat(
       "no name can be made of --output; give --name: ", status.message()));
+}
+
+// Makes the weights what a server will compute with: a warm state belongs to
+// the stored weights, not to those before rounding.
+absl::Status RoundToStorage(DType storage, const WeightLayout& layout,
+                            float* buffer) {
+  if (storage == DType::kF32) return absl::OkStatus();
+  for (const WeightTensor& tensor : layout.tensors()) {
+    for (size_t i = 0; i < tensor.size(); ++i) {
+      float& value = buffer[tensor.offset + i];
+      const float exact = value;
+      value = storage == DType::kF16 ? HalfToFloat(FloatToHalf(exact))
+                                     : BFloat16ToFloat(FloatToBFloat16(exact));
+      if (FindNonFinite(&value, 1) == 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("dataset ", tensor.published, ": the value ", exact,
+                         " cannot be stored as ", DTypeName(storage)));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AddWarmState(const std::string& text_path,
+                          const ModelOptions& options,
+                          PackageContents* contents) {
+  if (text_path.empty()) return absl::OkStatus();
+  ELMO_ASSIGN_OR_RETURN(WarmUpResult result,
+                        WarmUp(options, contents->weights, text_path));
+  contents->warm_state = std::move(result.state);
+  contents->metadata[kWarmUpKey] = std::move(result.description);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -50,10 +84,15 @@ absl::Status ImportModel(const ImportArguments& arguments, Notes* notes) {
   }
   ELMO_ASSIGN_OR_RETURN(Hdf5Weights weights,
                         ReadHdf5Weights(arguments.weights_path, *options));
-  contents.weights = WeightLayout(*options).View(weights.buffer.data());
+  const WeightLayout layout(*options);
+  ELMO_RETURN_IF_ERROR(
+      RoundToStorage(arguments.storage, layout, weights.buffer.data()));
+  contents.weights = layout.View(weights.buffer.data());
   for (std::string& note : weights.notes) notes->push_back(std::move(note));
   ELMO_ASSIGN_OR_RETURN(contents.metadata[kSourceWeightsKey],
                         Sha256OfFile(arguments.weights_path));
+  ELMO_RETURN_IF_ERROR(
+      AddWarmState(arguments.warm_up_path, *options, &contents));
   return WritePackage(contents, arguments.output, arguments.replace);
 }
 

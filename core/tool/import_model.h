@@ -14,6 +14,7 @@ struct ImportArguments {
   std::string weights_path;  // Their HDF5 weights.
   std::string output;        // The package's folder.
   std::string name;          // Empty: the last part of `output`.
+  std::string warm_up_path;  // Text for the warm state; empty: none.
   DType storage = DType::kF32;
   bool replace = false;  // A package in `output` is replaced.
 };

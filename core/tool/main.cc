@@ -78,6 +78,11 @@ void AddImport(CLI::App* app, ImportArguments* arguments) {
                    "the size)")
       ->transform(CLI::CheckedTransformer(storages))
       ->option_text("f32|f16|bf16 (default: f32)");
+  command
+      ->add_option("--warm-up", arguments->warm_up_path,
+                   "Text, one sentence a line, that makes the start state "
+                   "of the package")
+      ->option_text("TEXT");
   command->add_flag("--force", arguments->replace,
                     "Replace a package that is there already");
 }
