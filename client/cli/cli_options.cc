@@ -57,6 +57,31 @@ const std::map<std::string, v1::Encoding> kEncodings = {
 const std::map<std::string, v1::StartState> kStartStates = {
     {"default", v1::DEFAULT}, {"zero", v1::ZERO}, {"warm", v1::WARM}};
 
+// CLI11 takes an argument in brackets for a list: "[Laughter.]" would lose
+// them,
+// "[a, b]" would be two. A guard in front keeps it from looking.
+constexpr char kGuard = '\x01';
+
+std::string Guarded(const std::string& argument) {
+  const bool bracketed =
+      argument.size() > 1 && argument.front() == '[' && argument.back() == ']';
+  return bracketed ? kGuard + argument : argument;
+}
+
+// An option or positional of one or more texts, any at all.
+template <typename T>
+CLI::Option* AddText(CLI::App* app, const std::string& name, T* value,
+                     const std::string& help, const std::string& type_name) {
+  return app->add_option(name, *value, help)
+      ->transform(CLI::Validator(
+          [](std::string& text) {
+            if (!text.empty() && text.front() == kGuard) text.erase(0, 1);
+            return std::string();
+          },
+          ""))
+      ->type_name(type_name);
+}
+
 // An option whose value is one of the names.
 template <typename T>
 void AddChoice(CLI::App* app, const std::string& name,
@@ -73,13 +98,11 @@ void AddChoice(CLI::App* app, const std::string& name,
 }
 
 void AddServerOptions(CLI::App* app, Raw* raw) {
-  app->add_option("-s,--server", raw->server.server,
-                  "Where the server listens; else $ELMO_SERVER")
-      ->type_name("HOST:PORT")
+  AddText(app, "-s,--server", &raw->server.server,
+          "Where the server listens; else $ELMO_SERVER", "HOST:PORT")
       ->capture_default_str();
-  app->add_option("-m,--model", raw->server.model,
-                  "Name of the model; else the server's default")
-      ->type_name("NAME");
+  AddText(app, "-m,--model", &raw->server.model,
+          "Name of the model; else the server's default", "NAME");
   app->add_option("--timeout", raw->timeout_seconds,
                   "For each request to be answered, retries included")
       ->type_name("SECONDS")
@@ -126,19 +149,15 @@ void AddVectorOptions(CLI::App* app, Raw* raw) {
 
 void AddEmbed(CLI::App* app, Raw* raw) {
   EmbedCommand& embed = raw->embed;
-  app->add_option("FILE", embed.inputs,
-                  "Sentences; none or -: standard input")
-      ->type_name("")
-      ->allow_extra_args(false);  // CLI11 would split a name in brackets.
+  AddText(app, "FILE", &embed.inputs, "Sentences; none or -: standard input",
+          "");
   AddChoice(app, "-i,--input-format", kInputFormats, &embed.input_format,
             "Else auto: jsonl for *.jsonl and *.ndjson, text for others");
   AddChoice(app, "-f,--format", kOutputFormats, &embed.format,
             "Of the output; else jsonl");
-  app->add_option("-o,--output", embed.output, "Else standard output")
-      ->type_name("FILE");
-  app->add_option("--index", embed.index,
-                  "With npy: which rows are whose, as JSON lines")
-      ->type_name("FILE");
+  AddText(app, "-o,--output", &embed.output, "Else standard output", "FILE");
+  AddText(app, "--index", &embed.index,
+          "With npy: which rows are whose, as JSON lines", "FILE");
   AddVectorOptions(app, raw);
   app->add_option("--concurrency", embed.concurrency,
                   "Requests under way at a time")
@@ -150,17 +169,12 @@ void AddEmbed(CLI::App* app, Raw* raw) {
 
 void AddCompare(CLI::App* app, Raw* raw) {
   CompareCommand& compare = raw->compare;
-  app->add_option("WORD", compare.word, "One token")->required()->type_name("");
+  AddText(app, "WORD", &compare.word, "One token", "")->required();
   auto* sentences =
-      app->add_option("SENTENCE", compare.sentences,
-                      "Sentences with the word; none: standard input, one a "
-                      "line")
-          ->type_name("")
-          ->allow_extra_args(false);
-  app->add_option("--file", compare.file,
-                  "Sentences, one a line; - is "
-                  "standard input")
-      ->type_name("FILE")
+      AddText(app, "SENTENCE", &compare.sentences,
+              "Sentences with the word; none: standard input, one a line", "");
+  AddText(app, "--file", &compare.file,
+          "Sentences, one a line; - is standard input", "FILE")
       ->excludes(sentences);
   raw->layer_option = app->add_option("--layer", raw->layer, "This layer alone")
                           ->type_name("N");
@@ -285,8 +299,10 @@ std::variant<CommandLine, int> ParseCommandLine(
   }
   try {
     // CLI11 wants them without the program's name, the last one first.
-    std::vector<std::string> arguments(argv.rbegin(), argv.rend());
-    if (!arguments.empty()) arguments.pop_back();
+    std::vector<std::string> arguments;
+    for (size_t i = argv.size(); i > 1; --i) {
+      arguments.push_back(Guarded(argv[i - 1]));
+    }
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error, out, err) == 0 ? kExitOk : kExitUsage;

@@ -1,6 +1,7 @@
 #include "client/cli/comparison_text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -71,6 +72,9 @@ std::string LayerTitle(const LayerComparison& layer) {
                       "\n");
 }
 
+// Without a sign where it is shown as zero.
+double Shown(double cosine) { return std::fabs(cosine) < 5e-4 ? 0 : cosine; }
+
 // Columns that do not fit beside each other come in blocks below each other.
 std::string CosineTable(const LayerComparison& layer, const TextStyle& style) {
   const size_t count = layer.cosine.size();
@@ -88,7 +92,7 @@ std::string CosineTable(const LayerComparison& layer, const TextStyle& style) {
       table += PadLeft(absl::StrCat(row + 1), kLabelColumns - 2);
       for (size_t column = begin; column < end; ++column) {
         absl::StrAppendFormat(&table, "%*.3f", kCellColumns,
-                              layer.cosine[row][column]);
+                              Shown(layer.cosine[row][column]));
       }
       table += '\n';
     }

@@ -18,14 +18,15 @@ std::vector<v1::Token> Tokens(const v1::Sentence& sentence) {
   }
   const std::string& text = sentence.text();
   for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find(' ', begin), text.size());
+    size_t end = std::min(text.find(' ', begin), text.size());
+    if (end > begin + 1 && text[end - 1] == '.') --end;
     if (end > begin) {
       v1::Token& token = tokens.emplace_back();
       token.set_text(text.substr(begin, end - begin));
       token.set_begin(static_cast<int64_t>(begin));
       token.set_end(static_cast<int64_t>(end));
     }
-    begin = end + 1;
+    begin = end < text.size() && text[end] == '.' ? end : end + 1;
   }
   return tokens;
 }

@@ -7,7 +7,8 @@
 namespace elmo::testing {
 
 // What a server with a tiny made-up model says: two LSTM layers, four numbers a
-// vector, text split at blanks. The vector of a token is
+// vector, text split at blanks and
+// before full stops. The vector of a token is
 //   {layer, row, length of the token in bytes, its first byte}
 // so that a test can tell from a vector where it came from; every value is
 // exact in each encoding. A mix gives layer 1, pooling the mean over the rows
