@@ -37,6 +37,8 @@ class Server {
   // 0 for a unix socket.
   int port() const { return port_; }
 
+  const BatchScheduler& scheduler() const { return *scheduler_; }
+
   // Not ready -> still serving for options.drain_delay -> no new calls, those
   // accepted are finished, for at most options.drain_timeout; what then still
   // runs is cancelled. Returns when no call is left.

@@ -117,6 +117,11 @@ Duration BatchScheduler::EstimatedWait() const {
       std::chrono::duration<double>(seconds));
 }
 
+int64_t BatchScheduler::queued_tokens() const {
+  MutexLock lock(&mu_);
+  return queue_.queued_tokens();
+}
+
 void BatchScheduler::Work() {
   std::unique_ptr<Engine::Workspace> workspace;
   absl::Status status;

@@ -50,6 +50,8 @@ class BatchScheduler {
   // How long a sentence that came now would wait, by what waits and by the pace
   // of late. Zero before the first batch.
   Duration EstimatedWait() const;
+  // Tokens that wait for a worker.
+  int64_t queued_tokens() const;
 
  private:
   BatchScheduler(const Options& options, const Engine* engine);

@@ -27,6 +27,7 @@ class TestServer {
 
   FakeEngine& engine() { return *engine_; }
   Server& server() { return *server_; }
+  const Server& server() const { return *server_; }
   v1::EmbeddingService::Stub& stub() { return *stub_; }
   const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
   // A channel with its own connection and without retries.

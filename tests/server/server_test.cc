@@ -1,0 +1,186 @@
+#include "server/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "tests/testing/raw_call.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/test_server.h"
+
+namespace elmo::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+constexpr char kWatch[] = "/grpc.health.v1.Health/Watch";
+constexpr char kReflect[] =
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+
+grpc::Status Embed(TestServer* server) {
+  grpc::ClientContext context;
+  v1::EmbedResponse response;
+  return server->stub().Embed(&context, RequestOf({"a"}), &response);
+}
+
+TEST(ServerTest, HealthKnowsItsNamesAndNoOther) {
+  TestServer server;
+  for (const char* name :
+       {"", "liveness", "readiness", "elmo.v1.EmbeddingService"}) {
+    EXPECT_EQ(HealthOf(server.channel(), name), "SERVING") << name;
+  }
+  EXPECT_EQ(HealthOf(server.channel(), "other"),
+            std::to_string(grpc::StatusCode::NOT_FOUND));
+}
+
+TEST(ServerTest, WhileDrainingItIsNotReadyYetLiveAndServing) {
+  ServerOptions options = TestServer::Options();
+  options.drain_delay = milliseconds(2000);
+  TestServer server(options);
+  const auto stopped =
+      std::async(std::launch::async, [&] { server.server().Shutdown(); });
+  while (HealthOf(server.channel(), "readiness") == "SERVING") continue;
+  for (const char* name : {"", "readiness", "elmo.v1.EmbeddingService"}) {
+    EXPECT_EQ(HealthOf(server.channel(), name), "NOT_SERVING") << name;
+  }
+  EXPECT_EQ(HealthOf(server.channel(), "liveness"), "SERVING");
+  EXPECT_TRUE(Embed(&server).ok());
+}
+
+TEST(ServerTest, ShutdownFinishesWhatWasAcceptedThoughSomebodyWatches) {
+  ServerOptions options = TestServer::Options();
+  options.drain_timeout = std::chrono::minutes(10);
+  TestServer server(options);
+  RawCall watch(server.NewChannel(), kWatch);
+  ASSERT_TRUE(watch.Write(HealthRequest("readiness")));
+  ASSERT_TRUE(watch.WritesDone());
+  EXPECT_EQ(HealthStatus(watch.Read().value_or("")), "SERVING");
+
+  server.engine().Block();
+  auto running = std::async(std::launch::async, [&] { return Embed(&server); });
+  server.engine().WaitForRuns(3);  // Two were the warm-up.
+  auto waiting = std::async(std::launch::async, [&] { return Embed(&server); });
+  while (server.server().scheduler().queued_tokens() == 0) {
+    std::this_thread::yield();
+  }
+  const auto stopped =
+      std::async(std::launch::async, [&] { server.server().Shutdown(); });
+  EXPECT_EQ(HealthStatus(watch.Read().value_or("")), "NOT_SERVING");
+  server.engine().Unblock();
+  EXPECT_TRUE(running.get().ok());
+  EXPECT_TRUE(waiting.get().ok());
+  // The stream ends, long before the drain timeout.
+  EXPECT_EQ(watch.Read(), std::nullopt);
+  EXPECT_FALSE(watch.Finish().ok());
+}
+
+TEST(ServerTest, DrainTimeoutEndsWhatStillRuns) {
+  ServerOptions options = TestServer::Options();
+  options.drain_timeout = milliseconds(50);
+  TestServer server(options);
+  server.engine().Block();
+  auto running = std::async(std::launch::async, [&] { return Embed(&server); });
+  server.engine().WaitForRuns(3);
+  const auto stopped =
+      std::async(std::launch::async, [&] { server.server().Shutdown(); });
+  EXPECT_FALSE(running.get().ok());
+  server.engine().Unblock();
+}
+
+TEST(ServerTest, AfterShutdownNothingListens) {
+  TestServer server;
+  ASSERT_TRUE(Embed(&server).ok());
+  server.server().Shutdown();
+  EXPECT_EQ(Embed(&server).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(ServerTest, ReflectionListsTheService) {
+  TestServer server;
+  RawCall call(server.channel(), kReflect);
+  ASSERT_TRUE(call.Write(std::string("\x3a\x01*", 3)));  // list_services
+  const std::string services = call.Read().value_or("");
+  EXPECT_THAT(services, HasSubstr("elmo.v1.EmbeddingService"));
+  EXPECT_THAT(services, HasSubstr("grpc.health.v1.Health"));
+}
+
+TEST(ServerTest, ReflectionCanBeSwitchedOff) {
+  ServerOptions options = TestServer::Options();
+  options.reflection = false;
+  TestServer server(options);
+  RawCall call(server.channel(), kReflect);
+  call.Write(std::string("\x3a\x01*", 3));
+  EXPECT_EQ(call.Read(), std::nullopt);
+  EXPECT_EQ(call.Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST(ServerTest, ChannelzIsThereOnlyWhenAskedFor) {
+  // GetServersRequest without fields. Once on, gRPC keeps it for the process:
+  // the server without it goes first.
+  const std::string method = "/grpc.channelz.v1.Channelz/GetServers";
+  {
+    TestServer server;
+    EXPECT_EQ(RawUnary(server.channel(), method, "", nullptr).error_code(),
+              grpc::StatusCode::UNIMPLEMENTED);
+  }
+  ServerOptions options = TestServer::Options();
+  options.channelz = true;
+  TestServer server(options);
+  EXPECT_TRUE(RawUnary(server.channel(), method, "", nullptr).ok());
+}
+
+TEST(ServerTest, UnknownMethodIsUnimplemented) {
+  TestServer server;
+  EXPECT_EQ(RawUnary(server.channel(), "/elmo.v1.EmbeddingService/Nonsense", "",
+                     nullptr)
+                .error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST(ServerTest, AddressHasTheBoundPort) {
+  TestServer server;
+  EXPECT_GT(server.server().port(), 0);
+  EXPECT_EQ(server.server().address(),
+            "127.0.0.1:" + std::to_string(server.server().port()));
+}
+
+TEST(ServerTest, PortInUseIsAnErrorThatNamesTheAddress) {
+  TestServer server;
+  ServerOptions options = TestServer::Options();
+  options.listen = server.server().address();
+  FakeEngine* engine = nullptr;
+  EXPECT_THAT(Server::Create(options, FakeModel(&engine)),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("cannot listen on " + options.listen)));
+}
+
+TEST(ServerTest, ListensOnAUnixSocket) {
+  ServerOptions options = TestServer::Options();
+  options.listen = "unix:" + ::testing::TempDir() + "elmo_server_test.sock";
+  TestServer server(options);
+  EXPECT_EQ(server.server().port(), 0);
+  EXPECT_TRUE(Embed(&server).ok());
+}
+
+TEST(ServerTest, BadOptionsAreAnError) {
+  ServerOptions options = TestServer::Options();
+  options.scheduler.workers = 0;
+  FakeEngine* engine = nullptr;
+  EXPECT_THAT(
+      Server::Create(options, FakeModel(&engine)),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("workers is 0")));
+}
+
+TEST(ServerTest, ModelThatCannotRunIsNotServed) {
+  FakeEngine* engine = nullptr;
+  ServedModel model = FakeModel(&engine);
+  engine->FailWith(absl::InternalError("does not compute"));
+  EXPECT_THAT(
+      Server::Create(TestServer::Options(), std::move(model)),
+      StatusIs(absl::StatusCode::kInternal, HasSubstr("does not compute")));
+}
+
+}  // namespace
+}  // namespace elmo::testing
