@@ -24,8 +24,8 @@ struct Raw {
   CompareCommand compare;
   InfoCommand info;
 
-  std::string layers;
-  std::vector<float> mix;
+  std::string layers;  // Not lists: CLI11 would take what follows as well.
+  std::string mix;
   std::optional<float> gamma;
   bool layer_norm = false;
   v1::OutputSpec::Pooling pooling = v1::OutputSpec::NONE;
@@ -99,7 +99,7 @@ void AddChoice(CLI::App* app, const std::string& name,
 
 void AddServerOptions(CLI::App* app, Raw* raw) {
   AddText(app, "-s,--server", &raw->server.server,
-          "Where the server listens; else $ELMO_SERVER", "HOST:PORT")
+          "Where the server listens; else $ELMO_SERVER", "HOST[:PORT]")
       ->capture_default_str();
   AddText(app, "-m,--model", &raw->server.model,
           "Name of the model; else the server's default", "NAME");
@@ -125,7 +125,6 @@ void AddVectorOptions(CLI::App* app, Raw* raw) {
   auto* mix = app->add_option("--mix", raw->mix,
                               "Weighted average of the layers: one weight for "
                               "each, before softmax")
-                  ->delimiter(',')
                   ->type_name("W,W,...");
   auto* average = app->add_flag("--average", "Plain average (the default)");
   auto* gamma =
@@ -200,13 +199,25 @@ absl::Status ReadLayers(const std::string& text, v1::Layers* layers) {
   return absl::OkStatus();
 }
 
+// "0.5,-1,2".
+absl::Status ReadWeights(const std::string& text, v1::Mix* mix) {
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    float weight;
+    if (!absl::SimpleAtof(part, &weight)) {
+      return absl::InvalidArgumentError(
+          "--mix takes numbers with commas between them");
+    }
+    mix->add_weights(weight);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadSpec(const Raw& raw, v1::OutputSpec* spec) {
   if (!raw.layers.empty()) {
     ELMO_RETURN_IF_ERROR(ReadLayers(raw.layers, spec->mutable_layers()));
   }
   if (!raw.mix.empty()) {
-    spec->mutable_mix()->mutable_weights()->Assign(raw.mix.begin(),
-                                                   raw.mix.end());
+    ELMO_RETURN_IF_ERROR(ReadWeights(raw.mix, spec->mutable_mix()));
   }
   if (raw.gamma) spec->mutable_mix()->set_gamma(*raw.gamma);
   if (raw.layer_norm) spec->mutable_mix()->set_layer_norm(true);
@@ -246,8 +257,14 @@ absl::StatusOr<CompareCommand> FinishCompare(const Raw& raw) {
   return compare;
 }
 
+// A host alone would get gRPC's own default, which is 443.
+std::string WithPort(const std::string& server) {
+  return server.find(':') == std::string::npos ? server + ":50051" : server;
+}
+
 absl::StatusOr<CommandLine> Finish(const CLI::App& app, const Raw& raw) {
   CommandLine line{raw.server, {}};
+  line.server.server = WithPort(raw.server.server);
   line.server.timeout = std::chrono::milliseconds(
       static_cast<int64_t>(raw.timeout_seconds * 1000));
   if (!IsUtf8(line.server.model)) {

@@ -65,6 +65,7 @@ class UseCollector {
       result_.uses.push_back(use);
     }
     result_.sentences.push_back(std::move(sentence));
+    result_.numbers.push_back(num_sentences_ - 1);
     result_.vectors.push_back(std::move(one[0]));
     if (result_.uses.size() <= kMaxUses) return absl::OkStatus();
     return absl::FailedPreconditionError(

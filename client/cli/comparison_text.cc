@@ -166,7 +166,7 @@ std::string ComparisonJson(const ComparisonResult& result) {
   json["uses"] = nlohmann::ordered_json::array();
   for (const WordUse& use : result.uses) {
     json["uses"].push_back(
-        {{"sentence", use.sentence},
+        {{"sentence", result.numbers[use.sentence]},
          {"token_index", use.token},
          {"token", result.vectors[use.sentence].tokens[use.token].text()}});
   }

@@ -12,8 +12,9 @@ namespace elmo::cli {
 // Everything that `compare` found out.
 struct ComparisonResult {
   std::string word;
-  std::vector<v1::Sentence> sentences;
-  std::vector<SentenceVectors> vectors;  // Of each sentence.
+  std::vector<v1::Sentence> sentences;   // Those with the word.
+  std::vector<int> numbers;              // Which they are of all, from 0.
+  std::vector<SentenceVectors> vectors;  // Of each.
   std::vector<WordUse> uses;             // Two or more.
   std::vector<LayerComparison> layers;   // One or more.
 };
@@ -29,7 +30,8 @@ struct TextStyle {
 std::string ComparisonText(const ComparisonResult& result,
                            const TextStyle& style);
 
-// For programs: one JSON object. Uses and sentences count from 0.
+// For programs: one JSON object. Uses and sentences (of all) count from
+// 0.
 std::string ComparisonJson(const ComparisonResult& result);
 
 }  // namespace elmo::cli

@@ -79,6 +79,9 @@ TEST_F(CliOptionsTest, MixTakesNegativeWeights) {
   EXPECT_THAT(mix.weights(), ElementsAre(-1, 0.5f, 2));
   EXPECT_EQ(mix.gamma(), -0.5f);
   EXPECT_TRUE(mix.layer_norm());
+  EXPECT_THAT(Embed({"--mix", "1,1,1", "a.txt"}).inputs, ElementsAre("a.txt"));
+  EXPECT_THAT(Embed({"--layers", "1,2", "7"}).inputs, ElementsAre("7"));
+  ExpectUsageError({"embed", "--mix", "1,,2"}, "--mix");
 }
 
 TEST_F(CliOptionsTest, AverageMayBeScaledAndNormalised) {
@@ -152,6 +155,8 @@ TEST_F(CliOptionsTest, ServerOptionsAreTheSameForAllCommands) {
 TEST_F(CliOptionsTest, ServerComesFromOptionElseEnvironmentElseLocalhost) {
   EXPECT_EQ(std::get<CommandLine>(Parse({"info"})).server.server,
             "localhost:50051");
+  EXPECT_EQ(std::get<CommandLine>(Parse({"info", "-s", "h"})).server.server,
+            "h:50051");
   default_server_ = "elmo:2";
   EXPECT_EQ(std::get<CommandLine>(Parse({"info"})).server.server, "elmo:2");
   EXPECT_EQ(

@@ -81,6 +81,7 @@ ComparisonResult ThreeUses() {
   const float degrees[] = {0, 60, 90};
   for (int i = 0; i < 3; ++i) {
     result.sentences.push_back(TextSentence("river bank"));
+    result.numbers.push_back(10 * i);
     SentenceVectors vectors = WithTokens({"river", "bank"});
     vectors.tokens[1].set_begin(6);
     vectors.tokens[1].set_end(10);
@@ -218,7 +219,7 @@ TEST(ComparisonTextTest, WideTableComesInBlocks) {
 TEST(ComparisonJsonTest, HoldsUsesCosinesAndNearest) {
   const auto json = nlohmann::json::parse(ComparisonJson(ThreeUses()));
   EXPECT_EQ(json["word"], "bank");
-  EXPECT_EQ(json["uses"][2]["sentence"], 2);
+  EXPECT_EQ(json["uses"][2]["sentence"], 20);
   EXPECT_EQ(json["uses"][2]["token_index"], 1);
   EXPECT_EQ(json["layers"][1]["layer"], 1);
   EXPECT_NEAR(json["layers"][1]["cosine"][0][1].get<double>(), 0.5, 1e-6);
