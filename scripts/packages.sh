@@ -4,7 +4,7 @@
 # To build and run.
 build_packages=(
   g++ cmake ninja-build pkg-config
-  libgrpc++-dev protobuf-compiler protobuf-compiler-grpc
+  libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libdnnl-dev libabsl-dev libhdf5-dev libicu-dev libssl-dev
   libspdlog-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev
 )
