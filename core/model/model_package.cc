@@ -61,7 +61,7 @@ class PackageLoader {
   void MakeSlots(const SafetensorsHeader& header);
   absl::Status CheckTensors(const SafetensorsHeader& header) const;
   // Only now: a header that passed bounds the memory by the file's size.
-  absl::Status Allocate();
+  absl::Status Allocate(const SafetensorsHeader& header);
   absl::Status ReadTensors(const SafetensorsFile& file);
   absl::StatusOr<std::string> ReadTensor(const SafetensorsFile& file,
                                          const TensorInfo& info, float* out);
@@ -89,7 +89,7 @@ absl::StatusOr<std::unique_ptr<ModelPackage>> PackageLoader::Load() {
   layout_.emplace(package_->options_);
   MakeSlots(file.header());
   ELMO_RETURN_IF_ERROR(CheckTensors(file.header()));
-  ELMO_RETURN_IF_ERROR(Allocate());
+  ELMO_RETURN_IF_ERROR(Allocate(file.header()));
   ELMO_RETURN_IF_ERROR(ReadTensors(file));
   return std::move(package_);
 }
@@ -184,10 +184,14 @@ absl::Status PackageLoader::CheckTensors(
   return absl::OkStatus();
 }
 
-absl::Status PackageLoader::Allocate() {
+absl::Status PackageLoader::Allocate(const SafetensorsHeader& header) {
+  uint64_t largest = 0;
+  for (const TensorInfo& info : header.tensors) {
+    largest = std::max(largest, info.end - info.begin);
+  }
   try {
     package_->buffer_ = AlignedBuffer<float>(layout_->buffer_size());
-    chunk_.resize(kChunkBytes);
+    chunk_.resize(std::min<uint64_t>(kChunkBytes, largest));
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(absl::StrCat(
         tensors_path_, ": no memory for ", layout_->buffer_size(), " floats"));
