@@ -25,6 +25,8 @@ constexpr int kMaxEmbeddingDim = 1024;
 constexpr int kMinCharacters = 3;
 constexpr int kMaxCharacters = 1024;
 constexpr int kDefaultCharacters = 50;  // What AllenNLP always takes.
+// The engine tabulates the convolutions: 262 rows of this many floats.
+constexpr int64_t kMaxTableColumns = 1 << 20;
 constexpr int64_t kMaxParameters = int64_t{1} << 31;
 
 absl::Status Error(absl::string_view key, const json& value,
@@ -174,8 +176,10 @@ absl::StatusOr<std::vector<CharCnnOptions::Filter>> ParseFilters(
 absl::StatusOr<CharCnnOptions> ParseCharCnn(const Section& section) {
   CharCnnOptions options;
   const json* embedding = section.Find("embedding");
-  if (embedding == nullptr || !embedding->is_object()) {
-    return Missing("char_cnn.embedding", "must be an object with the key dim");
+  constexpr absl::string_view kAccepted = "must be an object with the key dim";
+  if (embedding == nullptr) return Missing("char_cnn.embedding", kAccepted);
+  if (!embedding->is_object()) {
+    return Error("char_cnn.embedding", *embedding, kAccepted);
   }
   ELMO_ASSIGN_OR_RETURN(
       options.embedding_dim,
@@ -232,6 +236,15 @@ absl::Status CheckWhole(const ModelOptions& options) {
         "char_cnn.filters has ", num_filters,
         " filters in all; must be at least lstm.projection_dim, which is ",
         options.lstm.projection_dim));
+  }
+  int64_t columns = 0;
+  for (const CharCnnOptions::Filter& filter : options.char_cnn.filters) {
+    columns += int64_t{filter.width} * filter.count;
+  }
+  if (columns > kMaxTableColumns) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("char_cnn.filters: the sum of width * count is ", columns,
+                     "; limit is ", kMaxTableColumns));
   }
   const int64_t parameters = NumParameters(options);
   if (parameters > kMaxParameters) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -163,9 +164,10 @@ absl::Status CheckTarget(const fs::path& directory, bool replace) {
 }
 
 // Puts the complete folder `from` in the place of `to`.
-absl::Status PutInPlace(const fs::path& from, const fs::path& to) {
+absl::Status PutInPlace(const fs::path& from, const fs::path& to,
+                        bool replace) {
   if (::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
-  if (errno != EEXIST && errno != ENOTEMPTY) {
+  if (!replace || (errno != EEXIST && errno != ENOTEMPTY)) {
     return FileError(to.string(), "cannot be put in place", errno);
   }
   // A package stands there. Exchanged in one step, so that a reader finds the
@@ -173,7 +175,8 @@ absl::Status PutInPlace(const fs::path& from, const fs::path& to) {
   // caller.
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
                   RENAME_EXCHANGE) != 0) {
-    return FileError(to.string(), "cannot be replaced", errno);
+    return FileError(to.string(), "cannot be replaced here, remove it first",
+                     errno);
   }
   return absl::OkStatus();
 }
@@ -197,7 +200,7 @@ class TemporaryFolder {
 absl::Status WriteFolder(const std::string& options_json,
                          const Metadata& metadata,
                          const std::vector<TensorBytes>& tensors,
-                         const fs::path& target) {
+                         const fs::path& target, bool replace) {
   fs::path parent = target.parent_path();
   if (parent.empty()) parent = ".";
   std::error_code error;
@@ -217,7 +220,7 @@ absl::Status WriteFolder(const std::string& options_json,
   ELMO_RETURN_IF_ERROR(WriteSafetensors((folder.path() / kTensorsFile).string(),
                                         metadata, tensors));
   ELMO_RETURN_IF_ERROR(SyncDirectory(folder.path().string()));
-  ELMO_RETURN_IF_ERROR(PutInPlace(folder.path(), target));
+  ELMO_RETURN_IF_ERROR(PutInPlace(folder.path(), target, replace));
   return SyncDirectory(parent.string());
 }
 
@@ -240,8 +243,8 @@ absl::Status WritePackage(const PackageContents& contents,
   // "DIR/" has an empty last part, which cannot be renamed to.
   if (!target.has_filename()) target = target.parent_path();
   ELMO_RETURN_IF_ERROR(CheckTarget(target, replace));
-  return WriteFolder(contents.options_json, metadata, encoded.tensors(),
-                     target);
+  return WriteFolder(contents.options_json, metadata, encoded.tensors(), target,
+                     replace);
 }
 
 }  // namespace elmo

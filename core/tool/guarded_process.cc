@@ -21,16 +21,20 @@
 #include "absl/strings/str_split.h"
 #include "core/base/status_macros.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ELMO_UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define ELMO_UNDER_SANITIZER 1
-#endif
+#ifndef __has_feature
+#define __has_feature(name) 0
 #endif
 
 namespace elmo {
 namespace {
+
+// Sanitizers reserve terabytes of addresses, so that cannot be limited.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kLimitAddressSpace = false;
+#else
+constexpr bool kLimitAddressSpace = true;
+#endif
 
 // The report of the other process: the status code, a line end, the message, a
 // line end, then the notes, one a line.
@@ -55,8 +59,8 @@ absl::Status DecodeReport(const std::string& report, Notes* notes) {
   return absl::Status(static_cast<absl::StatusCode>(code), lines[1]);
 }
 
-void SetLimit(int resource, rlim_t value) {
-  const rlimit limit = {value, value};
+void SetLimit(int resource, rlim_t value, rlim_t grace = 0) {
+  const rlimit limit = {value, value + grace};
   ::setrlimit(static_cast<__rlimit_resource>(resource), &limit);
 }
 
@@ -73,10 +77,11 @@ void Confine(const ProcessLimits& limits) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   SetLimit(RLIMIT_CORE, 0);
   SetLimit(RLIMIT_FSIZE, 0);
-  SetLimit(RLIMIT_CPU, limits.cpu_seconds);
-#ifndef ELMO_UNDER_SANITIZER  // They reserve terabytes of addresses.
-  SetLimit(RLIMIT_AS, AddressSpaceBytes() + limits.memory_bytes);
-#endif
+  // At the first limit comes SIGXCPU, which tells why; at the second SIGKILL.
+  SetLimit(RLIMIT_CPU, static_cast<rlim_t>(limits.cpu_seconds), /*grace=*/1);
+  if (kLimitAddressSpace) {
+    SetLimit(RLIMIT_AS, AddressSpaceBytes() + limits.memory_bytes);
+  }
   // A heap that was damaged is reported there; it would only puzzle the user.
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null >= 0) ::dup2(null, STDERR_FILENO);

@@ -204,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "from 1 to 6"},
         BadValue{"/char_cnn/activation", "gelu",
                  "char_cnn.activation is \"gelu\"; must be \"relu\" or"},
-        BadValue{"/char_cnn/embedding", 16, "char_cnn.embedding"},
+        BadValue{"/char_cnn/embedding", 16, "char_cnn.embedding is 16; must"},
         BadValue{"/char_cnn/embedding/dim", 0, "char_cnn.embedding.dim is 0"},
         BadValue{"/char_cnn/n_highway", -1, "char_cnn.n_highway is -1"},
         BadValue{"/char_cnn/n_highway", 17, "char_cnn.n_highway is 17"},
@@ -220,6 +220,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "must be a list of 1 to 64 pairs"},
         BadValue{"/char_cnn/filters", json(3, json::parse("[1,30000]")),
                  "90000 filters in all; limit is 32768"},
+        BadValue{"/char_cnn/filters", json::parse("[[50,30000]]"),
+                 "the sum of width * count is 1500000; limit is 1048576"},
         BadValue{"/char_cnn/filters", json::parse("[[1,511]]"),
                  "511 filters in all; must be at least lstm.projection_dim, "
                  "which is 512"},
