@@ -99,7 +99,7 @@ void EmbedCall::JobDone(const absl::Status& status) {
 
 void EmbedCall::Fail(const absl::Status& status) {
   if (absl::IsUnavailable(status)) {
-    AddRetryPushback(context_.scheduler->EstimatedWait(), rpc_);
+    AddRetryPushback(context_.scheduler->RetryAfter(), rpc_);
   } else if (absl::IsInternal(status)) {
     spdlog::error("Embed: {}", std::string(status.message()));
   }

@@ -71,6 +71,11 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, options.channelz);
   builder.SetMaxReceiveMessageSize(
       static_cast<int>(options.limits.max_request_bytes));
+  // gRPC unpacks a whole message before it looks at the size: 4 MB may become
+  // 4 GB. Text hardly shrinks anyway.
+  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
   grpc::ResourceQuota quota("elmo-server");
   quota.Resize(static_cast<size_t>(options.connection.max_buffer_bytes));
   builder.SetResourceQuota(quota);

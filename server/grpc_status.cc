@@ -10,11 +10,11 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
                       std::string(status.message()));
 }
 
-void AddRetryPushback(std::chrono::nanoseconds estimated_wait,
+void AddRetryPushback(std::chrono::nanoseconds retry_after,
                       grpc::ServerContextBase* context) {
   using std::chrono::milliseconds;
   const auto pushback =
-      std::clamp(std::chrono::duration_cast<milliseconds>(estimated_wait),
+      std::clamp(std::chrono::duration_cast<milliseconds>(retry_after),
                  milliseconds(50), milliseconds(10000));
   context->AddTrailingMetadata("grpc-retry-pushback-ms",
                                std::to_string(pushback.count()));

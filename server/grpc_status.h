@@ -12,10 +12,9 @@ namespace elmo {
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // Tells a client that was refused with UNAVAILABLE when to try again, in the
-// trailer that gRPC's own retries obey. `estimated_wait` is how long new work
-// would wait now; what is sent is at least 50 ms and at most 10 s. Must be
-// called before Finish().
-void AddRetryPushback(std::chrono::nanoseconds estimated_wait,
+// trailer that gRPC's own retries obey: `retry_after`, but at least 50 ms and
+// at most 10 s. Must be called before Finish().
+void AddRetryPushback(std::chrono::nanoseconds retry_after,
                       grpc::ServerContextBase* context);
 
 }  // namespace elmo

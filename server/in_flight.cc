@@ -1,5 +1,7 @@
 #include "server/in_flight.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 
@@ -8,6 +10,7 @@ namespace elmo {
 void InFlight::CallStarted() {
   MutexLock lock(&mu_);
   ++calls_;
+  last_started_ = std::chrono::steady_clock::now();
 }
 
 void InFlight::CallEnded(int64_t bytes) {
@@ -34,6 +37,18 @@ bool InFlight::WaitUntilIdle(TimePoint deadline) const {
     if (!idle_.WaitUntil(&mu_, deadline)) return calls_ == 0;
   }
   return true;
+}
+
+void InFlight::WaitUntilQuiet(Duration quiet, TimePoint deadline) const {
+  MutexLock lock(&mu_);
+  for (;;) {
+    const TimePoint now = std::chrono::steady_clock::now();
+    const TimePoint quiet_at = last_started_ + quiet;
+    if (now >= deadline || (calls_ == 0 && now >= quiet_at)) return;
+    // A call that comes only moves quiet_at; one that ends wakes us.
+    idle_.WaitUntil(&mu_,
+                    calls_ == 0 ? std::min(quiet_at, deadline) : deadline);
+  }
 }
 
 }  // namespace elmo

@@ -27,6 +27,8 @@ class InFlight {
 
   // Until no call is left; false when `deadline` passed first.
   bool WaitUntilIdle(TimePoint deadline) const;
+  // Until no call is left and none has come for `quiet`, or until `deadline`.
+  void WaitUntilQuiet(Duration quiet, TimePoint deadline) const;
 
  private:
   const int64_t max_bytes_;
@@ -34,6 +36,7 @@ class InFlight {
   mutable CondVar idle_;
   int64_t calls_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  TimePoint last_started_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace elmo

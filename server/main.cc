@@ -1,7 +1,5 @@
 // elmo-server: serves one ELMo model over gRPC. docs/operations.md has the
 // flags, limits, status codes and the life cycle.
-#include <google/protobuf/stubs/logging.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
@@ -11,6 +9,7 @@
 
 #include "core/base/cpu_info.h"
 #include "server/command_line.h"
+#include "server/logging.h"
 #include "server/model_loader.h"
 #include "server/server.h"
 #include "server/signal_watcher.h"
@@ -22,14 +21,6 @@ constexpr int kFailed = 1;
 int Fail(const absl::Status& status) {
   std::cerr << "elmo-server: " << status.message() << "\n";
   return kFailed;
-}
-
-void SetUpLogging(const std::string& level) {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("elmo-server"));
-  spdlog::set_level(spdlog::level::from_str(level));
-  // A malformed request is the caller's fault and answered as such; a line for
-  // each would let anybody fill the disk.
-  google::protobuf::SetLogHandler(nullptr);
 }
 
 // Beside its place first: whoever waits for the file must not read half of it.
@@ -53,7 +44,7 @@ int main(int argc, char** argv) {
                                        std::cout, std::cerr);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<elmo::CommandLine>(parsed);
-  SetUpLogging(options.log_level);
+  elmo::SetUpLogging(options.log_level);
   elmo::SignalWatcher signals;
 
   auto model = elmo::LoadModel(options);

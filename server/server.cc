@@ -1,14 +1,11 @@
 #include "server/server.h"
 
-#include <algorithm>
-#include <future>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "grpc/grpc.h"
 #include "server/grpc_server.h"
 #include "server/warmup.h"
 #include "spdlog/spdlog.h"
@@ -16,9 +13,15 @@
 namespace elmo {
 namespace {
 
-// A call that gRPC took from a connection but has not handed to us yet is not
-// counted in flight; it gets this long to appear while shutting down.
-constexpr std::chrono::milliseconds kHandOver(200);
+// Once gRPC's own shutdown has begun it answers calls that come over open
+// connections with CANCELLED, which clients do not try again. So new calls are
+// refused by us (UNAVAILABLE, with a pushback) until none came for this long...
+constexpr std::chrono::milliseconds kQuiet(50);
+// ...or this has passed.
+constexpr std::chrono::seconds kMaxRefusing(1);
+// For calls to other services than ours. A Watch of the health service never
+// ends by itself and holds gRPC's shutdown for as long as this.
+constexpr std::chrono::milliseconds kGoodbye(200);
 
 }  // namespace
 
@@ -72,29 +75,26 @@ void Server::Shutdown() {
   if (server_ != nullptr) {
     health_->SetReady(false);
     std::this_thread::sleep_for(options_.drain_delay);
-    StopListening();
+    FinishAccepted();
     health_.reset();
     server_.reset();
   }
   scheduler_.reset();
 }
 
-void Server::StopListening() {
+void Server::FinishAccepted() {
   const TimePoint deadline =
       std::chrono::steady_clock::now() + options_.drain_timeout;
-  const std::future<void> stopped = std::async(std::launch::async, [this] {
-    server_->Shutdown(std::chrono::system_clock::now() +
-                      options_.drain_timeout);
-  });
-  const auto hand_over = std::min(kHandOver, options_.drain_timeout);
-  if (stopped.wait_for(hand_over) == std::future_status::ready) return;
-  // An open Watch of the health service would hold Shutdown() until its
-  // deadline. When our own calls are over, end such streams.
-  if (!in_flight_.WaitUntilIdle(deadline)) {
+  scheduler_->StopAccepting();
+  auto goodbye = std::chrono::system_clock::now();
+  if (in_flight_.WaitUntilIdle(deadline)) {
+    const TimePoint now = std::chrono::steady_clock::now();
+    in_flight_.WaitUntilQuiet(kQuiet, now + kMaxRefusing);
+    goodbye = std::chrono::system_clock::now() + kGoodbye;
+  } else {
     spdlog::warn("calls still running after the drain timeout are cancelled");
   }
-  grpc_server_cancel_all_calls(server_->c_server());
-  stopped.wait();
+  server_->Shutdown(goodbye);
 }
 
 }  // namespace elmo

@@ -39,9 +39,10 @@ class Server {
 
   const BatchScheduler& scheduler() const { return *scheduler_; }
 
-  // Not ready -> still serving for options.drain_delay -> no new calls, those
-  // accepted are finished, for at most options.drain_timeout; what then still
-  // runs is cancelled. Returns when no call is left.
+  // Not ready -> still serving for options.drain_delay -> new calls refused
+  // with UNAVAILABLE, those accepted finished, for at most
+  // options.drain_timeout -> connections closed; what still runs is cancelled.
+  // Returns when no call is left.
   void Shutdown();
 
  private:
@@ -49,8 +50,7 @@ class Server {
 
   absl::Status Start();
   absl::Status Listen();
-  // Ends the gRPC server: Watch streams of the health service do not hold it.
-  void StopListening();
+  void FinishAccepted();
 
   const ServerOptions options_;
   const ServedModel model_;

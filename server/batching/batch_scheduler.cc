@@ -13,6 +13,8 @@ namespace {
 // Weight of the newest batch in the smoothed pace: about the last ten count.
 constexpr double kPaceWeight = 0.1;
 
+constexpr std::chrono::seconds kRetryElsewhere(1);
+
 // More than any machine has CPUs; a slip of the finger.
 constexpr int kMaxWorkers = 1024;
 
@@ -90,7 +92,7 @@ absl::Status BatchScheduler::Submit(std::vector<SentenceTask>* tasks) {
   const TimePoint now = SteadyNow();
   {
     MutexLock lock(&mu_);
-    if (draining_) {
+    if (!accepting_) {
       return absl::UnavailableError("the server is shutting down");
     }
     ELMO_RETURN_IF_ERROR(queue_.Push(tasks, now));
@@ -99,18 +101,23 @@ absl::Status BatchScheduler::Submit(std::vector<SentenceTask>* tasks) {
   return absl::OkStatus();
 }
 
-void BatchScheduler::Drain() {
+void BatchScheduler::StopAccepting() {
   {
     MutexLock lock(&mu_);
-    draining_ = true;
+    accepting_ = false;
   }
-  work_available_.NotifyAll();
+  work_available_.NotifyAll();  // Workers end when nothing is left.
+}
+
+void BatchScheduler::Drain() {
+  StopAccepting();
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
 }
 
-Duration BatchScheduler::EstimatedWait() const {
+Duration BatchScheduler::RetryAfter() const {
   MutexLock lock(&mu_);
+  if (!accepting_) return kRetryElsewhere;
   const double seconds =
       seconds_per_token_ * queue_.queued_tokens() / options_.workers;
   return std::chrono::duration_cast<Duration>(
@@ -152,7 +159,7 @@ void BatchScheduler::Work() {
 bool BatchScheduler::NextBatch(SentenceQueue::Next* next) {
   MutexLock lock(&mu_);
   ++free_workers_;
-  while (queue_.empty() && !draining_) work_available_.Wait(&mu_);
+  while (queue_.empty() && accepting_) work_available_.Wait(&mu_);
   const bool work = !queue_.empty();
   if (work) *next = queue_.PopBatch(SteadyNow(), free_workers_);
   --free_workers_;

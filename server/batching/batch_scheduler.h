@@ -43,13 +43,17 @@ class BatchScheduler {
   // is full or after Drain().
   [[nodiscard]] absl::Status Submit(std::vector<SentenceTask>* tasks);
 
+  // Refuses new work from now on; what was accepted goes on.
+  void StopAccepting();
   // Refuses new work, finishes what was accepted, ends the workers. Returns
   // when all owners have been told. For one thread to call, not a worker.
   void Drain();
 
-  // How long a sentence that came now would wait, by what waits and by the pace
-  // of late. Zero before the first batch.
-  Duration EstimatedWait() const;
+  // When a caller who was refused should try again: how long a sentence that
+  // came now would wait, by what waits and by the pace of late (zero before the
+  // first batch). A second when work is refused for good: by then the caller
+  // finds another server.
+  Duration RetryAfter() const;
   // Tokens that wait for a worker.
   int64_t queued_tokens() const;
 
@@ -70,7 +74,7 @@ class BatchScheduler {
   CondVar work_available_;
   CondVar worker_started_;
   SentenceQueue queue_ ABSL_GUARDED_BY(mu_);
-  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  bool accepting_ ABSL_GUARDED_BY(mu_) = true;
   int free_workers_ ABSL_GUARDED_BY(mu_) = 0;
   int started_workers_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status start_status_ ABSL_GUARDED_BY(mu_);

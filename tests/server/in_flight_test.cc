@@ -56,5 +56,26 @@ TEST(InFlightTest, WaitEndsWithTheLastCall) {
   calls.join();
 }
 
+TEST(InFlightTest, QuietMeansNoCallForSomeTime) {
+  InFlight in_flight(/*max_bytes=*/100);
+  const Duration quiet = std::chrono::milliseconds(5);
+  const TimePoint start = steady_clock::now();
+  in_flight.CallStarted();
+  in_flight.CallEnded(0);
+  in_flight.WaitUntilQuiet(quiet, start + std::chrono::minutes(1));
+  EXPECT_GE(steady_clock::now(), start + quiet);
+  EXPECT_LT(steady_clock::now(), start + std::chrono::minutes(1));
+}
+
+TEST(InFlightTest, WaitForQuietGivesUpAtTheDeadline) {
+  InFlight in_flight(/*max_bytes=*/100);
+  const TimePoint start = steady_clock::now();
+  in_flight.CallStarted();
+  in_flight.WaitUntilQuiet(std::chrono::hours(1), start);
+  in_flight.CallEnded(0);
+  in_flight.WaitUntilQuiet(std::chrono::hours(1), start);
+  EXPECT_LT(steady_clock::now(), start + std::chrono::minutes(30));
+}
+
 }  // namespace
 }  // namespace elmo::testing

@@ -90,6 +90,34 @@ TEST(ServerTest, DrainTimeoutEndsWhatStillRuns) {
   server.engine().Unblock();
 }
 
+TEST(ServerTest, WhileFinishingNewCallsAreToldToTryElsewhere) {
+  TestServer server;
+  server.engine().Block();
+  auto running = std::async(std::launch::async, [&] { return Embed(&server); });
+  server.engine().WaitForRuns(3);  // Two were the warm-up.
+  const auto stopped =
+      std::async(std::launch::async, [&] { server.server().Shutdown(); });
+  // Accepted at first, until the server has got that far: those wait.
+  grpc::Status status;
+  std::string pushback;
+  do {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + milliseconds(50));
+    v1::EmbedResponse response;
+    status = server.stub().Embed(&context, RequestOf({"b"}), &response);
+    const auto& trailers = context.GetServerTrailingMetadata();
+    const auto it = trailers.find("grpc-retry-pushback-ms");
+    if (it != trailers.end()) {
+      pushback.assign(it->second.data(), it->second.size());
+    }
+  } while (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("shutting down"));
+  EXPECT_EQ(pushback, "1000");
+  server.engine().Unblock();
+  EXPECT_TRUE(running.get().ok());
+}
+
 TEST(ServerTest, AfterShutdownNothingListens) {
   TestServer server;
   ASSERT_TRUE(Embed(&server).ok());

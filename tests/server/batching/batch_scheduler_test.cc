@@ -199,6 +199,20 @@ TEST_F(BatchSchedulerTest, DrainFinishesAcceptedWorkAndRefusesNew) {
                                                  HasSubstr("shutting down")));
 }
 
+TEST_F(BatchSchedulerTest, WorkAcceptedBeforeItStoppedAcceptingGoesOn) {
+  Start(/*workers=*/1);
+  Occupy();
+  const Owner accepted = OwnerOf({{"a"}});
+  ASSERT_THAT(Submit(accepted), IsOk());
+  scheduler_->StopAccepting();
+  EXPECT_THAT(Submit(OwnerOf({{"b"}})),
+              StatusIs(absl::StatusCode::kUnavailable, _));
+  EXPECT_EQ(scheduler_->RetryAfter(), std::chrono::seconds(1));
+  engine_.Unblock();
+  accepted->WaitForAll();
+  EXPECT_THAT(accepted->end(0), IsOk());
+}
+
 TEST_F(BatchSchedulerTest, DrainingTwiceIsHarmless) {
   Start(/*workers=*/2);
   scheduler_->Drain();
@@ -251,9 +265,9 @@ TEST_F(BatchSchedulerTest, ManySubmittersAllHearOfEverySentenceOnce) {
   for (const Owner& owner : owners) EXPECT_EQ(owner->num_ends(), 3);
 }
 
-TEST_F(BatchSchedulerTest, EstimatedWaitGrowsWithWhatWaits) {
+TEST_F(BatchSchedulerTest, RetryAfterGrowsWithWhatWaits) {
   Start(/*workers=*/1);
-  EXPECT_EQ(scheduler_->EstimatedWait(), Duration::zero());
+  EXPECT_EQ(scheduler_->RetryAfter(), Duration::zero());
   // The pace is known from the first batch on.
   const Owner first = OwnerOf({{"a"}});
   ASSERT_THAT(Submit(first), IsOk());
@@ -262,18 +276,18 @@ TEST_F(BatchSchedulerTest, EstimatedWaitGrowsWithWhatWaits) {
   const Owner some = OwnerOf({std::vector<std::string>(1000, "w")});
   const Owner more = OwnerOf({std::vector<std::string>(30000, "w")});
   ASSERT_THAT(Submit(some), IsOk());
-  const Duration wait = scheduler_->EstimatedWait();
+  const Duration wait = scheduler_->RetryAfter();
   ASSERT_THAT(Submit(more), IsOk());
-  EXPECT_GT(scheduler_->EstimatedWait(), wait);
+  EXPECT_GT(scheduler_->RetryAfter(), wait);
 }
 
 TEST(BatchSchedulerCreateTest, RefusesNoWorkers) {
   FakeEngine engine;
   BatchScheduler::Options options;
   options.workers = 0;
-  EXPECT_THAT(BatchScheduler::Create(options, &engine),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("workers is 0")));
+  EXPECT_THAT(
+      BatchScheduler::Create(options, &engine),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("workers is 0")));
 }
 
 // An engine that is out of memory from the start.

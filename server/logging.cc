@@ -1,0 +1,19 @@
+#include "server/logging.h"
+
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace elmo {
+
+void SetUpLogging(const std::string& level) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("elmo-server"));
+  spdlog::set_level(spdlog::level::from_str(level));
+  google::protobuf::SetLogHandler(nullptr);
+  gpr_set_log_function([](gpr_log_func_args* args) {
+    spdlog::debug("gRPC: {}", args->message);
+  });
+}
+
+}  // namespace elmo

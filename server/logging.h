@@ -1,0 +1,18 @@
+#ifndef ELMO_SERVER_LOGGING_H_
+#define ELMO_SERVER_LOGGING_H_
+
+#include <string>
+
+namespace elmo {
+
+// Sends the program's log to stderr from `level` ("debug" .. "off") on. What
+// gRPC says goes with it at level debug, what protobuf says goes nowhere: both
+// have a line for every malformed request, with which anybody could fill the
+// disk. Nothing that is logged holds a caller's text.
+//
+// Call it before gRPC is used.
+void SetUpLogging(const std::string& level);
+
+}  // namespace elmo
+
+#endif  // ELMO_SERVER_LOGGING_H_
