@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/embed_client.h"
-#include "tests/client/tiny_model.h"
+#include "tests/client/fake_model.h"
 #include "tests/testing/mock_connection.h"
 #include "tests/testing/status_matchers.h"
 
@@ -19,11 +19,11 @@ namespace elmo {
 namespace {
 
 using ::elmo::testing::AnswerAtOnce;
+using ::elmo::testing::FakeAnswer;
+using ::elmo::testing::FakeModel;
 using ::elmo::testing::IsOk;
 using ::elmo::testing::MockConnection;
 using ::elmo::testing::StatusIs;
-using ::elmo::testing::TinyAnswer;
-using ::elmo::testing::TinyModel;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -84,10 +84,10 @@ class Collector {
   std::vector<std::string> tokens_;
 };
 
-std::shared_ptr<NiceMock<MockConnection>> TinyConnection() {
+std::shared_ptr<NiceMock<MockConnection>> FakeConnection() {
   auto connection = std::make_shared<NiceMock<MockConnection>>();
-  ON_CALL(*connection, GetModel).WillByDefault(Return(TinyModel()));
-  ON_CALL(*connection, AsyncEmbed).WillByDefault(AnswerAtOnce(TinyAnswer));
+  ON_CALL(*connection, GetModel).WillByDefault(Return(FakeModel()));
+  ON_CALL(*connection, AsyncEmbed).WillByDefault(AnswerAtOnce(FakeAnswer));
   return connection;
 }
 
@@ -97,7 +97,7 @@ class BackwardConnection : public NiceMock<MockConnection> {
  public:
   BackwardConnection(size_t width, int num_sentences)
       : width_(width), to_come_(num_sentences) {
-    ON_CALL(*this, GetModel).WillByDefault(Return(TinyModel()));
+    ON_CALL(*this, GetModel).WillByDefault(Return(FakeModel()));
   }
 
   Cancel AsyncEmbed(const CallOptions&, Request request,
@@ -116,7 +116,7 @@ class BackwardConnection : public NiceMock<MockConnection> {
     while (!open_.empty()) {
       auto [request, done] = std::move(open_.back());
       open_.pop_back();
-      done(TinyAnswer(*request));
+      done(FakeAnswer(*request));
     }
   }
 
@@ -145,7 +145,7 @@ TEST(BulkEmbedderTest, ResultsKeepTheirOrderWhenAnswersComeBackwards) {
 TEST(BulkEmbedderTest, LongStreamIsReadNoFasterThanItIsDelivered) {
   BulkOptions options;
   options.max_in_flight = 3;
-  EmbedClient client(TinyConnection(), options);
+  EmbedClient client(FakeConnection(), options);
   CountingSource source(20000);
   int delivered = 0;
   int most_ahead = 0;
@@ -163,12 +163,12 @@ TEST(BulkEmbedderTest, LongStreamIsReadNoFasterThanItIsDelivered) {
 
 TEST(BulkEmbedderTest, OwnWishForTokensIsObeyed) {
   std::vector<int> sizes;
-  auto connection = TinyConnection();
+  auto connection = FakeConnection();
   ON_CALL(*connection, AsyncEmbed)
       .WillByDefault([&](const CallOptions& call, const Request& request,
                          const EmbedConnection::EmbedCallback& done) {
         sizes.push_back(request->sentences_size());
-        return AnswerAtOnce(TinyAnswer)(call, request, done);
+        return AnswerAtOnce(FakeAnswer)(call, request, done);
       });
   BulkOptions options;
   options.max_request_tokens = 3;
@@ -180,7 +180,7 @@ TEST(BulkEmbedderTest, OwnWishForTokensIsObeyed) {
 }
 
 TEST(BulkEmbedderTest, WaitsOutAnOutageOnceTheServerHasAnswered) {
-  auto connection = TinyConnection();
+  auto connection = FakeConnection();
   EXPECT_CALL(*connection,
               GetModel(::testing::Field(&CallOptions::wait_for_ready, false),
                        ::testing::_));
@@ -211,7 +211,7 @@ class KeyboardSource : public CountingSource {
 };
 
 TEST(BulkEmbedderTest, AnswersAreDeliveredBeforeAWaitForInput) {
-  EmbedClient client(TinyConnection());
+  EmbedClient client(FakeConnection());
   Collector collector;
   KeyboardSource source(5, collector);
   ASSERT_THAT(client.EmbedAll(source, WithTokens(), collector.Sink()), IsOk());
@@ -229,7 +229,7 @@ class BrokenSource : public CountingSource {
 };
 
 TEST(BulkEmbedderTest, SentencesBeforeABrokenOneAreDelivered) {
-  EmbedClient client(TinyConnection());
+  EmbedClient client(FakeConnection());
   BrokenSource source(11);
   Collector collector;
   EXPECT_THAT(client.EmbedAll(source, WithTokens(), collector.Sink()),
@@ -243,7 +243,7 @@ class StuckConnection : public MockConnection {
   Cancel AsyncEmbed(const CallOptions&, Request request,
                     EmbedCallback done) override {
     if (++calls_ == 1) {
-      done(TinyAnswer(*request));
+      done(FakeAnswer(*request));
       return [] {};
     }
     return [this, done] {
@@ -263,7 +263,7 @@ TEST(BulkEmbedderTest, ErrorOfTheSinkCancelsWhatIsUnderWay) {
   StuckConnection connection;
   BulkOptions options;
   options.max_in_flight = 4;
-  BulkEmbedder bulk(connection, {}, TinyModel(), {}, options);
+  BulkEmbedder bulk(connection, {}, FakeModel(), {}, options);
   CountingSource source(1000);
   EXPECT_THAT(bulk.Run(source,
                        [](const SentenceVectors&) {
@@ -286,13 +286,13 @@ class ThreadedConnection : public MockConnection {
     MutexLock lock(&mu_);
     threads_.emplace_back(
         [request = std::move(request), done = std::move(done)] {
-          done(TinyAnswer(*request));
+          done(FakeAnswer(*request));
         });
     return [] {};
   }
   absl::StatusOr<v1::Model> GetModel(const CallOptions&,
                                      const v1::GetModelRequest&) override {
-    return TinyModel();
+    return FakeModel();
   }
 
  private:

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tests/client/tiny_model.h"
+#include "tests/client/fake_model.h"
 #include "tests/testing/mock_connection.h"
 #include "tests/testing/status_matchers.h"
 
@@ -15,11 +15,11 @@ namespace elmo {
 namespace {
 
 using ::elmo::testing::AnswerAtOnce;
+using ::elmo::testing::FakeAnswer;
+using ::elmo::testing::FakeModel;
 using ::elmo::testing::IsOk;
 using ::elmo::testing::MockConnection;
 using ::elmo::testing::StatusIs;
-using ::elmo::testing::TinyAnswer;
-using ::elmo::testing::TinyModel;
 using ::testing::AllOf;
 using ::testing::AtMost;
 using ::testing::Each;
@@ -68,13 +68,13 @@ class EmbedClientTest : public ::testing::Test {
  protected:
   EmbedClientTest()
       : connection_(std::make_shared<NiceMock<MockConnection>>()) {
-    ON_CALL(*connection_, GetModel).WillByDefault(Return(TinyModel()));
+    ON_CALL(*connection_, GetModel).WillByDefault(Return(FakeModel()));
     ON_CALL(*connection_, AsyncEmbed)
         .WillByDefault([this](const CallOptions& options,
                               const Request& request,
                               const EmbedConnection::EmbedCallback& done) {
           sent_.push_back(request->sentences_size());
-          return AnswerAtOnce(TinyAnswer)(options, request, done);
+          return AnswerAtOnce(FakeAnswer)(options, request, done);
         });
   }
 
@@ -108,7 +108,7 @@ TEST_F(EmbedClientTest, ParamsAndDeadlineReachTheServer) {
                     const EmbedConnection::EmbedCallback& done) {
         seen = *request;
         seen_options = options;
-        return AnswerAtOnce(TinyAnswer)(options, request, done);
+        return AnswerAtOnce(FakeAnswer)(options, request, done);
       });
   EmbedParams params;
   params.model = "tiny";
@@ -146,7 +146,7 @@ TEST_F(EmbedClientTest, LimitsAreReadOncePerModel) {
 TEST_F(EmbedClientTest, FailedQuestionForLimitsIsTheResultAndIsAskedAgain) {
   EXPECT_CALL(*connection_, GetModel)
       .WillOnce(Return(absl::UnavailableError("starting")))
-      .WillOnce(Return(TinyModel()));
+      .WillOnce(Return(FakeModel()));
   EmbedClient client(connection_);
   EXPECT_THAT(client.Embed(Numbered(2), {}),
               StatusIs(absl::StatusCode::kUnavailable, "starting"));
@@ -155,7 +155,7 @@ TEST_F(EmbedClientTest, FailedQuestionForLimitsIsTheResultAndIsAskedAgain) {
 
 // The server accepts less than it said when it was asked.
 TEST_F(EmbedClientTest, RefusedRequestGoesAgainInHalves) {
-  v1::Model generous = TinyModel();
+  v1::Model generous = FakeModel();
   generous.mutable_limits()->set_sentences_per_request(20);
   EXPECT_CALL(*connection_, GetModel).WillOnce(Return(generous));
   EmbedClient client(connection_);
@@ -172,7 +172,7 @@ TEST_F(EmbedClientTest, TooLargeAnswerIsAskedForInHalves) {
         if (request.sentences_size() > 3) {
           return absl::ResourceExhaustedError("Received message too large");
         }
-        return TinyAnswer(request);
+        return FakeAnswer(request);
       }));
   EmbedClient client(connection_);
   const auto result = client.Embed(Numbered(30), WithTokens());
@@ -217,7 +217,7 @@ TEST_F(EmbedClientTest, OtherErrorsAreNotTriedAgain) {
 TEST_F(EmbedClientTest, AnswerForAnotherNumberOfSentencesIsAnError) {
   EXPECT_CALL(*connection_, AsyncEmbed)
       .WillRepeatedly(AnswerAtOnce([](const v1::EmbedRequest& request) {
-        v1::EmbedResponse response = *TinyAnswer(request);
+        v1::EmbedResponse response = *FakeAnswer(request);
         response.mutable_embeddings()->RemoveLast();
         return response;
       }));
@@ -230,7 +230,7 @@ TEST_F(EmbedClientTest, AnswerForAnotherNumberOfSentencesIsAnError) {
 TEST_F(EmbedClientTest, MalformedAnswerNamesTheSentence) {
   EXPECT_CALL(*connection_, AsyncEmbed)
       .WillRepeatedly(AnswerAtOnce([](const v1::EmbedRequest& request) {
-        v1::EmbedResponse response = *TinyAnswer(request);
+        v1::EmbedResponse response = *FakeAnswer(request);
         if (request.sentences(1).text() == "s9") {
           response.mutable_embeddings(1)->mutable_data()->pop_back();
         }

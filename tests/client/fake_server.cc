@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
-#include "tests/client/tiny_model.h"
+#include "tests/client/fake_model.h"
 
 namespace elmo::testing {
 namespace {
@@ -19,7 +19,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 }  // namespace
 
-FakeServer::FakeServer() : model(TinyModel()) {
+FakeServer::FakeServer() : model(FakeModel()) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   int port = 0;
@@ -47,7 +47,7 @@ grpc::Status FakeServer::Embed(grpc::ServerContext* context,
                                const v1::EmbedRequest* request,
                                v1::EmbedResponse* response) {
   if (on_embed) return on_embed(context, request, response);
-  absl::StatusOr<v1::EmbedResponse> answer = TinyAnswer(*request);
+  absl::StatusOr<v1::EmbedResponse> answer = FakeAnswer(*request);
   if (!answer.ok()) return ToGrpc(answer.status());
   *response = *std::move(answer);
   return grpc::Status::OK;

@@ -12,7 +12,7 @@
 namespace elmo::testing {
 
 // A real gRPC server on a free port of this machine, with grpc.health.v1
-// (`readiness` is SERVING). It serves TinyModel() by TinyAnswer(), unless a
+// (`readiness` is SERVING). It serves FakeModel() by FakeAnswer(), unless a
 // test sets its own handlers before the first call. Handlers run on the
 // server's threads and may block; the destructor ends them by cancelling.
 class FakeServer : private v1::EmbeddingService::Service {

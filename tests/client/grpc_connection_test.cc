@@ -12,17 +12,17 @@
 #include <vector>
 
 #include "client/embed_client.h"
+#include "tests/client/fake_model.h"
 #include "tests/client/fake_server.h"
-#include "tests/client/tiny_model.h"
 #include "tests/testing/status_matchers.h"
 
 namespace elmo {
 namespace {
 
+using ::elmo::testing::FakeAnswer;
 using ::elmo::testing::FakeServer;
 using ::elmo::testing::IsOk;
 using ::elmo::testing::StatusIs;
-using ::elmo::testing::TinyAnswer;
 using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -48,7 +48,7 @@ FakeServer::EmbedHandler Refusing(std::atomic<int>* calls, int refusals,
   return [=](grpc::ServerContext* context, const v1::EmbedRequest* request,
              v1::EmbedResponse* response) {
     if (++*calls > refusals) {
-      *response = *TinyAnswer(*request);
+      *response = *FakeAnswer(*request);
       return grpc::Status::OK;
     }
     if (!pushback_ms.empty()) {

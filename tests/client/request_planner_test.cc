@@ -5,7 +5,7 @@
 #include <string>
 
 #include "client/sentence_source.h"
-#include "tests/client/tiny_model.h"
+#include "tests/client/fake_model.h"
 
 namespace elmo {
 namespace {
@@ -43,24 +43,24 @@ TEST(EstimateTokensTest, CountsEachCharacterOutsideAscii) {
 }
 
 TEST(RequestPlannerTest, SentencesBind) {
-  EXPECT_EQ(Fitting(testing::TinyModel(), {}, TokenSentence({"a"})), 8);
+  EXPECT_EQ(Fitting(testing::FakeModel(), {}, TokenSentence({"a"})), 8);
 }
 
 TEST(RequestPlannerTest, TokensBind) {
   const v1::Sentence ten = TextSentence("a b c d e f g h i j");
-  EXPECT_EQ(Fitting(testing::TinyModel(), {}, ten), 6);
-  EXPECT_EQ(Fitting(RequestPlanner(testing::TinyModel(), {}, 25), ten), 2);
+  EXPECT_EQ(Fitting(testing::FakeModel(), {}, ten), 6);
+  EXPECT_EQ(Fitting(RequestPlanner(testing::FakeModel(), {}, 25), ten), 2);
 }
 
 TEST(RequestPlannerTest, BytesOfTheRequestBind) {
   // 8 of them would be more than 10,000 bytes.
-  EXPECT_EQ(Fitting(testing::TinyModel(), {},
+  EXPECT_EQ(Fitting(testing::FakeModel(), {},
                     TokenSentence({std::string(2400, 'x')})),
             4);
 }
 
 TEST(RequestPlannerTest, BytesOfTheAnswerBindAndDependOnTheOutput) {
-  v1::Model model = testing::TinyModel();
+  v1::Model model = testing::FakeModel();
   model.mutable_limits()->set_response_bytes(480);
   const v1::Sentence ten = TextSentence("a b c d e f g h i j");
   v1::EmbedRequest request;
@@ -77,7 +77,7 @@ TEST(RequestPlannerTest, BoundariesCountAsRows) {
   v1::EmbedRequest request;
   request.mutable_output()->set_keep_boundaries(true);
   const v1::Sentence ten = TextSentence("a b c d e f g h i j");
-  EXPECT_EQ(Fitting(testing::TinyModel(), request, ten), 5);
+  EXPECT_EQ(Fitting(testing::FakeModel(), request, ten), 5);
 }
 
 TEST(RequestPlannerTest, LimitsThatTheServerDoesNotStateDoNotBind) {
@@ -85,7 +85,7 @@ TEST(RequestPlannerTest, LimitsThatTheServerDoesNotStateDoNotBind) {
 }
 
 TEST(RequestPlannerTest, OversizedSentenceGoesAlone) {
-  RequestPlanner planner(testing::TinyModel(), {}, kNoWish);
+  RequestPlanner planner(testing::FakeModel(), {}, kNoWish);
   const v1::Sentence long_one = TextSentence(std::string(5000, '!'));
   EXPECT_TRUE(planner.Add(long_one));
   EXPECT_FALSE(planner.Add(TokenSentence({"a"})));

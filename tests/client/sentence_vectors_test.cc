@@ -7,7 +7,7 @@
 #include <string>
 
 #include "client/sentence_source.h"
-#include "tests/client/tiny_model.h"
+#include "tests/client/fake_model.h"
 #include "tests/testing/status_matchers.h"
 
 namespace elmo {
@@ -27,7 +27,7 @@ v1::SentenceEmbedding Answer(const v1::Sentence& sentence,
   v1::EmbedRequest request;
   *request.add_sentences() = sentence;
   *request.mutable_output() = output;
-  return testing::TinyAnswer(request)->embeddings(0);
+  return testing::FakeAnswer(request)->embeddings(0);
 }
 
 class EncodingTest : public ::testing::TestWithParam<v1::Encoding> {};

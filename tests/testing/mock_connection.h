@@ -14,9 +14,9 @@ namespace elmo::testing {
 // An EmbedConnection for tests of code that uses EmbedClient:
 //
 //   auto connection = std::make_shared<MockConnection>();
-//   EXPECT_CALL(*connection, GetModel).WillOnce(Return(TinyModel()));
+//   EXPECT_CALL(*connection, GetModel).WillOnce(Return(FakeModel()));
 //   EXPECT_CALL(*connection, AsyncEmbed)
-//       .WillRepeatedly(AnswerAtOnce(TinyAnswer));
+//       .WillRepeatedly(AnswerAtOnce(FakeAnswer));
 //   EmbedClient client(connection);
 class MockConnection : public EmbedConnection {
  public:

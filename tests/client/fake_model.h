@@ -1,5 +1,5 @@
-#ifndef ELMO_TESTS_CLIENT_TINY_MODEL_H_
-#define ELMO_TESTS_CLIENT_TINY_MODEL_H_
+#ifndef ELMO_TESTS_CLIENT_FAKE_MODEL_H_
+#define ELMO_TESTS_CLIENT_FAKE_MODEL_H_
 
 #include "absl/status/statusor.h"
 #include "elmo/v1/embedding.pb.h"
@@ -13,15 +13,15 @@ namespace elmo::testing {
 // so that a test can tell from a vector where it came from; every value is
 // exact in each encoding. A mix gives layer 1, pooling the mean over the rows
 // whatever its kind; normalize and start state change nothing.
-constexpr int kTinyLayers = 3;
-constexpr int kTinyDim = 4;
+constexpr int kFakeLayers = 3;
+constexpr int kFakeDim = 4;
 
 // Limits: 8 sentences and 64 tokens a request, 4096 bytes of vectors.
-v1::Model TinyModel();
+v1::Model FakeModel();
 
-// INVALID_ARGUMENT over a limit of TinyModel(), or for no sentences.
-absl::StatusOr<v1::EmbedResponse> TinyAnswer(const v1::EmbedRequest& request);
+// INVALID_ARGUMENT over a limit of FakeModel(), or for no sentences.
+absl::StatusOr<v1::EmbedResponse> FakeAnswer(const v1::EmbedRequest& request);
 
 }  // namespace elmo::testing
 
-#endif  // ELMO_TESTS_CLIENT_TINY_MODEL_H_
+#endif  // ELMO_TESTS_CLIENT_FAKE_MODEL_H_

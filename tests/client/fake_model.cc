@@ -1,4 +1,4 @@
-#include "tests/client/tiny_model.h"
+#include "tests/client/fake_model.h"
 
 #include <cstring>
 #include <string>
@@ -38,9 +38,9 @@ std::vector<float> Vector(int layer, int row, const std::string& token) {
 }
 
 void Pool(std::vector<std::vector<float>>* rows) {
-  std::vector<float> mean(kTinyDim);
+  std::vector<float> mean(kFakeDim);
   for (const std::vector<float>& row : *rows) {
-    for (int d = 0; d < kTinyDim; ++d) {
+    for (int d = 0; d < kFakeDim; ++d) {
       mean[d] += row[d] / static_cast<float>(rows->size());
     }
   }
@@ -88,7 +88,7 @@ v1::SentenceEmbedding EmbedSentence(const v1::Sentence& sentence,
   }
   const bool pooled = output.pooling() != v1::OutputSpec::NONE;
   if (!pooled) embedding.add_shape(static_cast<int64_t>(words.size()));
-  embedding.add_shape(kTinyDim);
+  embedding.add_shape(kFakeDim);
   for (const int layer : layers) {
     std::vector<std::vector<float>> rows;
     for (const std::string& word : words) {
@@ -114,13 +114,13 @@ absl::Status CheckLimit(const char* what, int64_t value, int64_t limit) {
 
 }  // namespace
 
-v1::Model TinyModel() {
+v1::Model FakeModel() {
   v1::Model model;
   model.set_name("tiny");
   model.set_checksum("0123456789abcdef");
   model.set_precision("f32");
-  model.set_lstm_layers(kTinyLayers - 1);
-  model.set_dim(kTinyDim);
+  model.set_lstm_layers(kFakeLayers - 1);
+  model.set_dim(kFakeDim);
   model.set_cell_dim(8);
   model.set_max_bytes_per_token(48);
   model.set_default_start_state(v1::ZERO);
@@ -134,8 +134,8 @@ v1::Model TinyModel() {
   return model;
 }
 
-absl::StatusOr<v1::EmbedResponse> TinyAnswer(const v1::EmbedRequest& request) {
-  const v1::Model model = TinyModel();
+absl::StatusOr<v1::EmbedResponse> FakeAnswer(const v1::EmbedRequest& request) {
+  const v1::Model model = FakeModel();
   const v1::Limits& limits = model.limits();
   if (!request.model().empty() && request.model() != model.name()) {
     return absl::NotFoundError("model is not served here");
