@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <string>
@@ -108,6 +109,10 @@ TEST(SafetensorsFileTest, WhatIsNotARegularFileIsRefused) {
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("regular file")));
   EXPECT_THAT(
       SafetensorsFile::Open("/dev/zero"),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("regular file")));
+  ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);  // Would block.
+  EXPECT_THAT(
+      SafetensorsFile::Open(directory / "fifo"),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("regular file")));
   EXPECT_THAT(SafetensorsFile::Open(directory / "no"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("/no")));
