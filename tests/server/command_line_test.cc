@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
 #include <sstream>
+#include <string>
 #include <vector>
 
 namespace elmo {
@@ -107,6 +112,30 @@ TEST_F(CommandLineTest, HelpAndVersionEndWellAndSayNothingOnStderr) {
   EXPECT_EQ(std::get<int>(Parse({"--version"})), 0);
   EXPECT_THAT(out_.str(), HasSubstr("elmo-server "));
   EXPECT_THAT(err_.str(), IsEmpty());
+}
+
+// The flags "--name" in a text.
+std::set<std::string> FlagsIn(const std::string& text) {
+  std::set<std::string> flags;
+  const std::regex flag("--([a-z]+(-[a-z]+)*)");
+  for (std::sregex_iterator it(text.begin(), text.end(), flag), end; it != end;
+       ++it) {
+    flags.insert((*it)[1]);
+  }
+  return flags;
+}
+
+TEST_F(CommandLineTest, OperationsPageDescribesEveryFlagAndNoOther) {
+  ASSERT_EQ(std::get<int>(Parse({"--help"})), 0);
+  std::ifstream file(ELMO_SOURCE_DIR "/docs/operations.md");
+  std::string documented((std::istreambuf_iterator<char>(file)), {});
+  // The page's own example of how variables are named.
+  const std::string example = "`--some-flag`";
+  ASSERT_THAT(documented, HasSubstr(example));
+  documented.erase(documented.find(example), example.size());
+  std::set<std::string> known = FlagsIn(out_.str());
+  known.erase("no-channelz");  // Goes without saying.
+  EXPECT_EQ(FlagsIn(documented), known);
 }
 
 TEST_F(CommandLineTest, MistakesExitWith2AndNameTheFlag) {
