@@ -1,6 +1,5 @@
 """Writes a checkpoint as a weight file and as the service's package."""
 
-import json
 import shutil
 import subprocess
 import tempfile
@@ -123,8 +122,3 @@ def _import(paths: ExportPaths, folder: Path) -> None:
     except subprocess.CalledProcessError as error:
         raise RecipeError(f"{paths.importer} import failed with exit code "
                           f"{error.returncode}") from error
-
-
-def read_curve(checkpoint: Path) -> str:
-    """The held-out perplexities of a run, as JSON."""
-    return json.dumps(load_checkpoint(checkpoint)["curve"], indent=1)

@@ -4,7 +4,6 @@ import argparse
 import hashlib
 import json
 import shutil
-import signal
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -128,7 +127,8 @@ def _run(args: argparse.Namespace) -> None:
             raise RecipeError(f"the corpus is too small: {error}") from error
         if trainer.resume():
             log(f"going on from step {trainer.step}, {trainer.progress:.1%}")
-        trainer.train()
+        if not trainer.train():
+            raise KeyboardInterrupt
     words = (args.work / "text/words.txt").read_bytes().decode().split("\n")
     export(paths, cache, words, log)
 
@@ -136,8 +136,6 @@ def _run(args: argparse.Namespace) -> None:
 def main() -> int:
     args = _parser().parse_args()
     torch.set_num_threads(1)  # The model runs on two threads of its own.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     try:
         _run(args)
     except RecipeError as error:

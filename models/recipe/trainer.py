@@ -17,6 +17,7 @@ from recipe.language_model import LanguageModel
 from recipe.options import ModelOptions, RecipeError
 from recipe.sampled_softmax import LogUniformSampler, SoftmaxSample
 from recipe.settings import TrainSettings
+from recipe.stop_request import StopRequest
 from recipe.token_cache import TokenCache
 
 Log = Callable[[str], None]
@@ -32,16 +33,17 @@ class Intervals:
 
 
 class HeldOut:
-    """Measures perplexity on the beginning of each held-out text."""
+    """Measures perplexity on parts of each held-out text: streams that begin
+    at even distances in it, so that every held-out book has a say."""
 
-    def __init__(self, cache: TokenCache, tokens: int, streams: int = 8,
+    def __init__(self, cache: TokenCache, tokens: int, streams: int = 16,
                  steps: int = 64):
         self._characters = cache.characters
-        self._texts = {
-            name: Streams(ids[:tokens], streams, steps)
-            for name, ids in cache.held_out.items()
-            if len(ids) >= 2 * streams * steps}
+        self._texts = {name: Streams(ids, streams, steps)
+                       for name, ids in cache.held_out.items()
+                       if len(ids) >= 2 * streams * steps}
         self._batch = streams
+        self._chunks = max(1, tokens // (streams * steps))
 
     def perplexities(self, model: LanguageModel) -> dict[str, list[float]]:
         """By text: forward and backward, over the softmax vocabulary."""
@@ -49,7 +51,7 @@ class HeldOut:
         for name, streams in self._texts.items():
             states = model.zero_states(self._batch)
             loss, count = np.zeros(2), np.zeros(2)
-            for number in range(streams.chunks):
+            for number in range(min(self._chunks, streams.chunks)):
                 losses, counts, states = model.evaluate(
                     streams.chunk(number), self._characters, states)
                 loss += losses
@@ -96,25 +98,31 @@ class Trainer:
         used = self.step / s.steps if s.steps else self.seconds / 60 / s.minutes
         return min(1.0, used)
 
-    def train(self) -> None:
-        """Runs to the end of the budget; Ctrl-C leaves a checkpoint."""
-        try:
-            self._loop()
-        except KeyboardInterrupt:
-            self._log(f"interrupted at step {self.step}; the same command "
-                      "goes on from here")
-            raise
-        finally:
+    def train(self) -> bool:
+        """Runs to the end of the budget, True, or until Ctrl-C or SIGTERM,
+        False. Either way the checkpoint is that of the last whole step."""
+        parameters = sum(p.numel() for p in self.model.dense_parameters())
+        with StopRequest() as stop:
+            self._log(f"training {parameters:,} parameters and a softmax over "
+                      f"{self.model.vocabulary:,} words on "
+                      f"{len(self._cache.train):,} tokens")
+            self._loop(stop)
+            if stop.made:
+                self._log(f"interrupted at step {self.step}; the same command "
+                          "goes on from here")
+            else:
+                self.evaluate()
             self.save()
+        return not stop.made
 
-    def _loop(self) -> None:
+    def _loop(self, stop: StopRequest) -> None:
         last = time.monotonic()
         due = {"progress": self.seconds + 10, "evaluation": self.seconds,
                "checkpoint": self.seconds + self._intervals.checkpoint}
         due["evaluation"] += self._intervals.evaluation
         losses: list[list[float]] = []
         mark = (self.seconds, self.step)
-        while self.progress < 1:
+        while self.progress < 1 and not stop.made:
             losses.append(self._step())
             now = time.monotonic()
             self.seconds += now - last
@@ -130,7 +138,6 @@ class Trainer:
             if self.seconds >= due["checkpoint"]:
                 self.save()
                 due["checkpoint"] = self.seconds + self._intervals.checkpoint
-        self.evaluate()
 
     def _step(self) -> list[float]:
         rate = self._settings.learning_rate_at(self.progress)

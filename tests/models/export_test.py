@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import OPTIONS, make_cache
+from tiny import OPTIONS, documents, make_cache
 from training_test import new_trainer
 
 from recipe.export import ExportPaths, check_weights, export
@@ -18,6 +19,8 @@ from recipe.plain_forward import PlainModel
 from recipe.weights_file import named_arrays, write_weights
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(MODELS),
+               "PYTHONUNBUFFERED": "1"}
 SENTENCES = [["the", "bank"], [], ["naïve", "x" * 60, "<S>", "."]]
 
 
@@ -77,11 +80,13 @@ def test_export_overwrites_nothing(tmp_path: Path, importer: Path):
         export(paths, cache, words, lambda line: None)
 
 
+def train_command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "recipe.main", *map(str, arguments)]
+
+
 def run_train(*arguments: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "recipe.main", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(MODELS)}, text=True,
-        capture_output=True, check=False)
+    return subprocess.run(train_command(*arguments), env=ENVIRONMENT,
+                          text=True, capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("text, expected", [
@@ -99,6 +104,34 @@ def test_bad_corpus_ends_with_a_clear_message(tmp_path: Path, text: str | None,
     assert result.returncode == 1
     assert expected in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def write_books(path: Path) -> None:
+    path.write_text("\n\n".join(
+        "\n".join(" ".join(words) + "." for words in book)
+        for book in documents()))
+
+
+def test_interrupted_run_goes_on_with_the_same_command(tmp_path: Path,
+                                                       importer: Path):
+    write_books(tmp_path / "books.txt")
+    command = train_command(
+        "--corpus", tmp_path / "books.txt", "--work", tmp_path / "work",
+        "--output", tmp_path / "out", "--tokeniser", "cat", "--batch", 2,
+        "--unroll", 5, "--vocabulary", 40, "--elmo-model", importer)
+    with subprocess.Popen([*command, "--steps", "1000000"], env=ENVIRONMENT,
+                          text=True, stdout=subprocess.PIPE) as run:
+        assert run.stdout
+        for line in run.stdout:
+            if line.startswith("training "):
+                run.send_signal(signal.SIGTERM)
+            last = line
+    assert run.returncode == 130 and "the same command goes on" in last
+    result = subprocess.run([*command, "--steps", "1"], env=ENVIRONMENT,
+                            text=True, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "going on from step" in result.stdout
+    assert (tmp_path / "out").exists()
 
 
 def test_bad_options_file_is_named(tmp_path: Path):

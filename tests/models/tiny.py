@@ -25,7 +25,7 @@ def _sentence(choose: random.Random) -> list[str]:
             for k in range(choose.randint(1, 9))]
 
 
-def documents(seed: int = 3, count: int = 80) -> Iterable[Document]:
+def documents(seed: int = 3, count: int = 120) -> Iterable[Document]:
     choose = random.Random(seed)
     return [[_sentence(choose) for _ in range(12)] for _ in range(count)]
 
