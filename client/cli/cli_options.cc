@@ -308,6 +308,7 @@ std::variant<CommandLine, int> ParseCommandLine(
   CLI::App app(kAbout, program);
   app.require_subcommand(1);
   app.footer(footer(kExamples));
+  AddServerOptions(&app, &raw);  // They may stand before the command too.
   for (const Subcommand& subcommand : kSubcommands) {
     CLI::App* sub = app.add_subcommand(subcommand.name, subcommand.about);
     sub->footer(footer(subcommand.examples));

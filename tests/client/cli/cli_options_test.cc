@@ -140,6 +140,16 @@ TEST_F(CliOptionsTest, IndexGoesWithNpyAlone) {
                    "of its own");
 }
 
+TEST_F(CliOptionsTest, ServerOptionsMayStandBeforeTheCommand) {
+  for (const char* command : {"info", "embed"}) {
+    const auto line = Parse({"--server", "far:1", "--timeout", "2", command});
+    ASSERT_TRUE(std::holds_alternative<CommandLine>(line)) << err_.str();
+    EXPECT_EQ(std::get<CommandLine>(line).server.server, "far:1");
+    EXPECT_EQ(std::get<CommandLine>(line).server.timeout,
+              std::chrono::seconds(2));
+  }
+}
+
 TEST_F(CliOptionsTest, ServerOptionsAreTheSameForAllCommands) {
   for (const std::string command : {"embed", "info"}) {
     const auto line =
