@@ -15,6 +15,13 @@ namespace {
 
 constexpr absl::string_view kField = "sentences[";
 
+// gRPC's own refusals name no field; a sentence that was sent alone is known.
+absl::Status NameTheOnly(const absl::Status& status, int num_sentences) {
+  if (num_sentences != 1 || !absl::IsResourceExhausted(status)) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(kField, "0]: ", status.message()));
+}
+
 // "sentences[3].text has ..." -> "sentences[1027].text has ..." for a request
 // that starts at sentence 1024.
 absl::Status CountFromSource(const absl::Status& status, int64_t first) {
@@ -99,43 +106,45 @@ void BulkEmbedder::Gather(SentenceSource& source) {
   }
 }
 
-std::shared_ptr<BulkEmbedder::Slot> BulkEmbedder::Start(
+BulkEmbedder::Call BulkEmbedder::Start(
     std::shared_ptr<v1::EmbedRequest> request, int64_t first) {
-  auto slot = std::make_shared<Slot>();
-  slot->first = first;
-  slot->request = std::move(request);
-  slot->cancel =
-      connection_.AsyncEmbed(call_options_, slot->request,
-                             [slot](absl::StatusOr<v1::EmbedResponse> answer) {
-                               MutexLock lock(&slot->mu);
-                               slot->answer = std::move(answer);
-                               slot->finished.NotifyOne();
-                             });
-  return slot;
+  Call call{first, std::move(request), std::make_shared<Mailbox>(), {}};
+  call.cancel = connection_.AsyncEmbed(
+      call_options_, call.request,
+      [mailbox = call.mailbox](absl::StatusOr<v1::EmbedResponse> answer) {
+        MutexLock lock(&mailbox->mu);
+        mailbox->answer = std::move(answer);
+        mailbox->finished.NotifyOne();
+      });
+  return call;
 }
 
 absl::Status BulkEmbedder::FinishOldest(const SentenceSink& sink) {
-  Slot& slot = *in_flight_.front();
+  const Call& call = in_flight_.front();
   absl::StatusOr<v1::EmbedResponse> answer;
   {
-    MutexLock lock(&slot.mu);
-    while (!slot.answer) slot.finished.Wait(&slot.mu);
-    answer = *std::move(slot.answer);
+    Mailbox& mailbox = *call.mailbox;
+    MutexLock lock(&mailbox.mu);
+    while (!mailbox.answer) mailbox.finished.Wait(&mailbox.mu);
+    answer = *std::move(mailbox.answer);
   }
-  if (MaySplit(answer.status(), slot.request->sentences_size())) {
+  const int count = call.request->sentences_size();
+  if (MaySplit(answer.status(), count)) {
     SplitOldest();
     return absl::OkStatus();
   }
-  if (!answer.ok()) return CountFromSource(answer.status(), slot.first);
-  ELMO_RETURN_IF_ERROR(Deliver(slot, *answer, sink));
+  if (!answer.ok()) {
+    return CountFromSource(NameTheOnly(answer.status(), count), call.first);
+  }
+  ELMO_RETURN_IF_ERROR(Deliver(call, *answer, sink));
   in_flight_.pop_front();
   return absl::OkStatus();
 }
 
-absl::Status BulkEmbedder::Deliver(const Slot& slot,
+absl::Status BulkEmbedder::Deliver(const Call& call,
                                    const v1::EmbedResponse& response,
                                    const SentenceSink& sink) const {
-  const v1::EmbedRequest& request = *slot.request;
+  const v1::EmbedRequest& request = *call.request;
   if (response.embeddings_size() != request.sentences_size()) {
     return absl::InternalError(absl::StrCat(
         "malformed answer: ", response.embeddings_size(), " embeddings for ",
@@ -148,7 +157,7 @@ absl::Status BulkEmbedder::Deliver(const Slot& slot,
     if (!vectors.ok()) {
       return absl::Status(
           vectors.status().code(),
-          absl::StrCat("malformed answer: embeddings[", slot.first + i,
+          absl::StrCat("malformed answer: embeddings[", call.first + i,
                        "]: ", vectors.status().message()));
     }
     ELMO_RETURN_IF_ERROR(sink(*std::move(vectors)));
@@ -157,23 +166,24 @@ absl::Status BulkEmbedder::Deliver(const Slot& slot,
 }
 
 void BulkEmbedder::SplitOldest() {
-  const std::shared_ptr<Slot> whole = in_flight_.front();
+  const Call whole = std::move(in_flight_.front());
   in_flight_.pop_front();
-  const auto& sentences = whole->request->sentences();
+  const auto& sentences = whole.request->sentences();
   const int half = sentences.size() / 2;
   auto left = std::make_shared<v1::EmbedRequest>(common_);
   auto right = std::make_shared<v1::EmbedRequest>(common_);
   left->mutable_sentences()->Add(sentences.begin(), sentences.begin() + half);
   right->mutable_sentences()->Add(sentences.begin() + half, sentences.end());
-  in_flight_.push_front(Start(std::move(right), whole->first + half));
-  in_flight_.push_front(Start(std::move(left), whole->first));
+  in_flight_.push_front(Start(std::move(right), whole.first + half));
+  in_flight_.push_front(Start(std::move(left), whole.first));
 }
 
 void BulkEmbedder::CancelAll() {
-  for (const auto& slot : in_flight_) slot->cancel();
-  for (const auto& slot : in_flight_) {
-    MutexLock lock(&slot->mu);
-    while (!slot->answer) slot->finished.Wait(&slot->mu);
+  for (const Call& call : in_flight_) call.cancel();
+  for (const Call& call : in_flight_) {
+    Mailbox& mailbox = *call.mailbox;
+    MutexLock lock(&mailbox.mu);
+    while (!mailbox.answer) mailbox.finished.Wait(&mailbox.mu);
   }
   in_flight_.clear();
 }

@@ -47,25 +47,28 @@ class BulkEmbedder {
   absl::Status Run(SentenceSource& source, const SentenceSink& sink);
 
  private:
-  // A request under way. Shared with its callback.
-  struct Slot {
-    int64_t first = 0;  // Index of its first sentence in the source.
-    std::shared_ptr<const v1::EmbedRequest> request;
-    EmbedConnection::Cancel cancel;
-
+  // Where a callback leaves its answer; it may outlive this object.
+  struct Mailbox {
     Mutex mu;
     CondVar finished;
     std::optional<absl::StatusOr<v1::EmbedResponse>> answer ABSL_GUARDED_BY(mu);
   };
 
+  // A request under way.
+  struct Call {
+    int64_t first = 0;  // Index of its first sentence in the source.
+    std::shared_ptr<const v1::EmbedRequest> request;
+    std::shared_ptr<Mailbox> mailbox;
+    EmbedConnection::Cancel cancel;
+  };
+
   absl::Status RunToEnd(SentenceSource& source, const SentenceSink& sink);
   // Reads until the next request is full, or the source ends or must wait.
   void Gather(SentenceSource& source);
-  std::shared_ptr<Slot> Start(std::shared_ptr<v1::EmbedRequest> request,
-                              int64_t first);
+  Call Start(std::shared_ptr<v1::EmbedRequest> request, int64_t first);
   // Waits for the oldest request; delivers it or splits it.
   absl::Status FinishOldest(const SentenceSink& sink);
-  absl::Status Deliver(const Slot& slot, const v1::EmbedResponse& response,
+  absl::Status Deliver(const Call& call, const v1::EmbedResponse& response,
                        const SentenceSink& sink) const;
   void SplitOldest();
   void CancelAll();
@@ -81,7 +84,7 @@ class BulkEmbedder {
   std::optional<v1::Sentence> left_over_;  // Read, but not in a request yet.
   bool source_ended_ = false;
   absl::Status source_status_;  // Why, told once all before it is delivered.
-  std::deque<std::shared_ptr<Slot>> in_flight_;  // Oldest first.
+  std::deque<Call> in_flight_;  // Oldest first.
 };
 
 }  // namespace elmo

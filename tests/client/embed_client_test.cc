@@ -180,6 +180,22 @@ TEST_F(EmbedClientTest, TooLargeAnswerIsAskedForInHalves) {
   EXPECT_THAT(FirstTokens(*result), CountsFromZeroTo(30));
 }
 
+TEST_F(EmbedClientTest, SentenceThatGrpcRefusesForItsSizeIsNamed) {
+  EXPECT_CALL(*connection_, AsyncEmbed)
+      .WillRepeatedly(AnswerAtOnce([](const v1::EmbedRequest& request)
+                                       -> absl::StatusOr<v1::EmbedResponse> {
+        for (const v1::Sentence& sentence : request.sentences()) {
+          if (sentence.text() != "s13") continue;
+          return absl::ResourceExhaustedError("Received message too large");
+        }
+        return FakeAnswer(request);
+      }));
+  EmbedClient client(connection_);
+  EXPECT_THAT(client.Embed(Numbered(30), {}),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       "sentences[13]: Received message too large"));
+}
+
 TEST_F(EmbedClientTest, SingleSentenceThatIsTooLargeIsAnError) {
   EmbedClient client(connection_);
   EXPECT_THAT(client.Embed({TextSentence(std::string(200, '!') + " b")}, {}),

@@ -23,13 +23,13 @@ FakeServer::FakeServer() : model(FakeModel()) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(),
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                            &port);
   builder.RegisterService(this);
   builder.SetMaxReceiveMessageSize(64 << 20);
   server_ = builder.BuildAndStart();
   ELMO_CHECK(server_ != nullptr && port != 0);
-  address_ = absl::StrCat("localhost:", port);
+  address_ = absl::StrCat("127.0.0.1:", port);
   SetReady(true);
 }
 

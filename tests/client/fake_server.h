@@ -23,7 +23,7 @@ class FakeServer : private v1::EmbeddingService::Service {
   FakeServer();
   ~FakeServer() override;
 
-  // "localhost:PORT".
+  // "127.0.0.1:PORT": no name to look up, where libcares would leak.
   const std::string& address() const { return address_; }
 
   // Set before the first call.

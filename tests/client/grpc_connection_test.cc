@@ -155,7 +155,8 @@ TEST(GrpcConnectionTest, OtherCodesAreSentOnce) {
     FakeServer server;
     server.on_embed = Refusing(&calls, 1, code, /*pushback_ms=*/"");
     EXPECT_THAT(Client(server).Embed({TextSentence("a")}, {}),
-                StatusIs(static_cast<absl::StatusCode>(code), "queue is full"));
+                StatusIs(static_cast<absl::StatusCode>(code),
+                         HasSubstr("queue is full")));
     EXPECT_EQ(calls, 1);
   }
 }

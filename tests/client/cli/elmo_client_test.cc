@@ -266,10 +266,10 @@ TEST_F(ElmoClientTest, InfoWaitsUntilTheServerIsReady) {
 }
 
 TEST_F(ElmoClientTest, NoServerIsToldWithItsAddress) {
-  const Result result = Shell("elmo-client info --server localhost:1");
+  const Result result = Shell("elmo-client info --server 127.0.0.1:1");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(result.out, "");
-  EXPECT_THAT(result.err, AllOf(HasSubstr("no server at localhost:1"),
+  EXPECT_THAT(result.err, AllOf(HasSubstr("no server at 127.0.0.1:1"),
                                 HasSubstr("scripts/run")));
 }
 
