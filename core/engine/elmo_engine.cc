@@ -58,10 +58,10 @@ absl::StatusOr<std::unique_ptr<ElmoEngine>> ElmoEngine::Create(
       engine_options.kernels ? *engine_options.kernels : BestKernels();
   auto engine = std::unique_ptr<ElmoEngine>(
       new ElmoEngine(options, weights, engine_options, encoder, kernels));
-  for (const auto& [direction, cells] :
-       {std::make_pair(kForward, &weights.forward),
-        std::make_pair(kBackward, &weights.backward)}) {
-    for (const LstmCellWeights& cell : *cells) {
+  for (Direction direction : {kForward, kBackward}) {
+    const std::vector<LstmCellWeights>& cells =
+        direction == kForward ? weights.forward : weights.backward;
+    for (const LstmCellWeights& cell : cells) {
       ELMO_ASSIGN_OR_RETURN(
           std::unique_ptr<LstmCell> made,
           LstmCell::Create(cell, options.lstm, engine_options.lstm_path,
