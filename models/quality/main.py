@@ -6,10 +6,9 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from quality.labelled_data import DataError
-from quality.measure import Embed, measure_senses, measure_tags, table
+from quality.measure import measure_all, table
 from quality.service import Service, ServiceError
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -31,18 +30,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--skip-tags", action="store_true",
         help="leave out parts of speech, the slow part")
     return parser
-
-
-def measure_all(embed: Embed, data: Path, tags: bool) -> dict[str, Any]:
-    """All tasks by name."""
-    results = {}
-    for name in ("line", "serve"):
-        results[f"sense of {name}"] = measure_senses(
-            embed, data / f"wsd-{name}.tsv")
-    if tags:
-        results["part of speech"] = measure_tags(
-            embed, data / "pos-masc-train.tsv", data / "pos-masc-test.tsv")
-    return results
 
 
 def main() -> int:

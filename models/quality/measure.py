@@ -54,6 +54,18 @@ def measure_tags(embed: Embed, train_path: Path,
             "test": len(test_tags)}
 
 
+def measure_all(embed: Embed, data: Path, tags: bool) -> dict[str, Any]:
+    """All tasks by name; `tags`: parts of speech too, the slow part."""
+    results = {}
+    for name in ("line", "serve"):
+        results[f"sense of {name}"] = measure_senses(
+            embed, data / f"wsd-{name}.tsv")
+    if tags:
+        results["part of speech"] = measure_tags(
+            embed, data / "pos-masc-train.tsv", data / "pos-masc-test.tsv")
+    return results
+
+
 def table(results: dict[str, Any]) -> str:
     """The results as a Markdown table of percentages."""
     count = max(len(r["layers"]) for r in results.values())
