@@ -76,9 +76,9 @@ void RunCell(benchmark::State& state, LstmPath path) {
       2 * (2 * p * 4 * units + units * p) * static_cast<double>(rows.total());
   state.counters["GFLOP/s"] = benchmark::Counter(
       flop * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["ms/step"] = benchmark::Counter(
-      kSteps * 1e-3, benchmark::Counter::kIsIterationInvariantRate |
-                         benchmark::Counter::kInvert);
+  state.counters["step"] =
+      benchmark::Counter(kSteps, benchmark::Counter::kIsIterationInvariantRate |
+                                     benchmark::Counter::kInvert);
 }
 
 void Merged(benchmark::State& state) { RunCell(state, LstmPath::kMerged); }
