@@ -63,6 +63,7 @@ endfunction()
 #   grpc  of the thread sanitizer's: Debian's gRPC and Abseil are not built for
 #         it, so it sees races where their locks are. What a class promises to
 #         threads is tested without gRPC.
+#   process  likewise: one thread, and children with a limit on their memory
 function(elmo_test path)
   cmake_parse_arguments(ARG "" "" "DEPS;LABELS" ${ARGN})
   string(REPLACE "/" "_" name ${path})
@@ -72,7 +73,7 @@ function(elmo_test path)
   target_link_libraries(${name} PRIVATE
     elmo_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   if((ELMO_SANITIZE AND "slow" IN_LIST ARG_LABELS) OR
-     (ELMO_SANITIZE STREQUAL "thread" AND "grpc" IN_LIST ARG_LABELS))
+     (ELMO_SANITIZE STREQUAL "thread" AND ARG_LABELS MATCHES "grpc|process"))
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
     return()
   endif()
