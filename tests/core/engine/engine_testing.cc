@@ -37,7 +37,7 @@ Tolerance RoundingTolerance(const WantedMatrix& want,
         std::max(difference, std::fabs(want.values[i] - noisy.values[i]));
     largest = std::max(largest, std::fabs(want.values[i]));
   }
-  return {8 * difference + 16 * 0x1p-24 * largest, 0};
+  return {8 * difference + 16 * 0x1p-24 * std::max(largest, 0.25), 0};
 }
 
 RandomModelScale WithNoise(RandomModelScale scale) {

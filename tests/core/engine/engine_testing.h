@@ -82,7 +82,8 @@ struct Expectation {
 // noise). The largest difference between the two runs is what honest f32
 // arithmetic may do to this sentence, however much its recurrence amplifies;
 // the engine gets eight times that, plus 16 * 2^-24 of the largest value for
-// gates, activations and outputs, each exact to a few units.
+// gates, activations and outputs, each exact to a few units; of 0.25 at least,
+// since a small value may be what is left of larger ones.
 class Judge {
  public:
   Judge(const ModelOptions& options, uint64_t seed,

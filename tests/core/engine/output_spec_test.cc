@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/tiny_model.h"
