@@ -9,6 +9,7 @@
 #include "grpc/support/time.h"
 #include "server/grpc_message.h"
 #include "server/grpc_status.h"
+#include "server/message_size.h"
 #include "server/response_builder.h"
 #include "spdlog/spdlog.h"
 
@@ -29,6 +30,16 @@ TimePoint DeadlineOf(const grpc::CallbackServerContext& rpc, TimePoint now,
   return now +
          std::chrono::seconds(std::clamp<int64_t>(left.tv_sec, -1, kYear)) +
          std::chrono::nanoseconds(left.tv_nsec);
+}
+
+absl::StatusOr<v1::EmbedRequest> ReadRequest(grpc::ByteBuffer* buffer,
+                                             const RequestLimits& limits) {
+  ELMO_ASSIGN_OR_RETURN(const grpc::Slice bytes, TakeBytes(buffer));
+  ELMO_RETURN_IF_ERROR(CheckMessageSize(
+      {reinterpret_cast<const char*>(bytes.begin()), bytes.size()}, limits));
+  v1::EmbedRequest message;
+  ELMO_RETURN_IF_ERROR(ParseMessage(bytes, &message));
+  return message;
 }
 
 // Bytes that a call holds: the request's text, the values as computed, and the
@@ -64,8 +75,8 @@ void EmbedCall::Start(grpc::ByteBuffer* request) {
 
 absl::Status EmbedCall::Submit(grpc::ByteBuffer* request) {
   const auto request_bytes = static_cast<int64_t>(request->Length());
-  v1::EmbedRequest message;
-  ELMO_RETURN_IF_ERROR(ParseMessage(request, &message));
+  ELMO_ASSIGN_OR_RETURN(v1::EmbedRequest message,
+                        ReadRequest(request, context_.validator->limits()));
   ELMO_ASSIGN_OR_RETURN(EmbedPlan plan,
                         context_.validator->Validate(std::move(message)));
   const int64_t bytes = BytesHeld(request_bytes, plan);

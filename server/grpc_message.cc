@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace elmo {
 namespace {
@@ -23,18 +24,29 @@ grpc::Slice OwningSlice(std::string bytes) {
 
 }  // namespace
 
-absl::Status ParseMessage(grpc::ByteBuffer* buffer,
-                          google::protobuf::MessageLite* message) {
+absl::StatusOr<grpc::Slice> TakeBytes(grpc::ByteBuffer* buffer) {
   grpc::Slice bytes;
-  const bool parsed =
-      buffer->DumpToSingleSlice(&bytes).ok() &&
-      bytes.size() <= std::numeric_limits<int>::max() &&
-      message->ParseFromArray(bytes.begin(), static_cast<int>(bytes.size()));
+  const bool taken = buffer->DumpToSingleSlice(&bytes).ok();
   buffer->Clear();
-  if (parsed) return absl::OkStatus();
+  if (taken) return bytes;
+  return absl::InvalidArgumentError("the message cannot be decompressed");
+}
+
+absl::Status ParseMessage(const grpc::Slice& bytes,
+                          google::protobuf::MessageLite* message) {
+  if (bytes.size() <= std::numeric_limits<int>::max() &&
+      message->ParseFromArray(bytes.begin(), static_cast<int>(bytes.size()))) {
+    return absl::OkStatus();
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("not a valid ", message->GetTypeName(),
                    ": malformed, or a string that is not UTF-8"));
+}
+
+absl::Status ParseMessage(grpc::ByteBuffer* buffer,
+                          google::protobuf::MessageLite* message) {
+  ELMO_ASSIGN_OR_RETURN(const grpc::Slice bytes, TakeBytes(buffer));
+  return ParseMessage(bytes, message);
 }
 
 absl::Status SerializeMessage(const google::protobuf::MessageLite& message,

@@ -8,9 +8,16 @@
 
 namespace elmo {
 
-// Reads `message` from `buffer`, which is empty afterwards. INVALID_ARGUMENT
-// where that fails. We parse ourselves because gRPC would answer INTERNAL, as
-// if the server were at fault.
+// The bytes of `buffer`, which is empty afterwards. INVALID_ARGUMENT where they
+// cannot be had.
+absl::StatusOr<grpc::Slice> TakeBytes(grpc::ByteBuffer* buffer);
+
+// INVALID_ARGUMENT where `bytes` are not such a message. We parse ourselves
+// because gRPC would answer INTERNAL, as if the server were at fault.
+absl::Status ParseMessage(const grpc::Slice& bytes,
+                          google::protobuf::MessageLite* message);
+
+// The same from `buffer`, which is empty afterwards.
 absl::Status ParseMessage(grpc::ByteBuffer* buffer,
                           google::protobuf::MessageLite* message);
 

@@ -2,11 +2,17 @@
 
 #include "core/base/check.h"
 #include "elmo/v1/embedding.grpc.pb.h"
+#include "grpc/health/v1/health.pb.h"
 #include "grpcpp/health_check_service_interface.h"
 
 namespace elmo {
 
-void Health::Enable() { grpc::EnableDefaultHealthCheckService(true); }
+void Health::Enable() {
+  grpc::EnableDefaultHealthCheckService(true);
+  // gRPC's health service brings no description of itself. Naming ours links
+  // it, and reflection finds it.
+  ELMO_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
+}
 
 Health::Health(grpc::Server* server) : server_(server) {
   ELMO_CHECK(server->GetHealthCheckService() != nullptr);

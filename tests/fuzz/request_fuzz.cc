@@ -14,6 +14,7 @@
 #include "grpcpp/grpcpp.h"
 #include "server/embed_job.h"
 #include "server/grpc_message.h"
+#include "server/message_size.h"
 #include "server/request_validator.h"
 #include "server/response_builder.h"
 
@@ -115,11 +116,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   elmo::v1::EmbedRequest request;
   const absl::Status parsed = elmo::ParseMessage(&buffer, &request);
   ELMO_CHECK(parsed.ok() || absl::IsInvalidArgument(parsed));
+  const absl::Status counted = elmo::CheckMessageSize(
+      {reinterpret_cast<const char*>(data), size}, validator.limits());
+  ELMO_CHECK(counted.ok() || absl::IsInvalidArgument(counted));
   if (!parsed.ok()) return 0;
+  // The count is the parser's.
+  const auto sentences = static_cast<int64_t>(request.sentences_size());
+  ELMO_CHECK(!counted.ok() ||
+             sentences <= validator.limits().max_sentences_per_request);
   auto plan = validator.Validate(std::move(request));
   ELMO_CHECK(plan.ok() || absl::IsInvalidArgument(plan.status()) ||
              absl::IsNotFound(plan.status()));
   if (!plan.ok()) return 0;
+  ELMO_CHECK(counted.ok());
   CheckPlan(*plan, validator.limits());
   CheckAnswer(*std::move(plan));
   return 0;

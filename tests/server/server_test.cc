@@ -134,6 +134,15 @@ TEST(ServerTest, ReflectionListsTheService) {
   EXPECT_THAT(services, HasSubstr("grpc.health.v1.Health"));
 }
 
+TEST(ServerTest, ReflectionDescribesTheHealthService) {
+  TestServer server;
+  RawCall call(server.channel(), kReflect);
+  // file_containing_symbol
+  const std::string symbol = "grpc.health.v1.Health";
+  ASSERT_TRUE(call.Write("\x22" + std::string(1, symbol.size()) + symbol));
+  EXPECT_THAT(call.Read().value_or(""), HasSubstr("HealthCheckRequest"));
+}
+
 TEST(ServerTest, ReflectionCanBeSwitchedOff) {
   ServerOptions options = TestServer::Options();
   options.reflection = false;

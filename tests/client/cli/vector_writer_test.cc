@@ -226,7 +226,7 @@ TEST_F(VectorWriterTest, NpyRefusesAWidthThatChanges) {
 }
 
 TEST_F(VectorWriterTest, NumpyLoadsIt) {
-  if (std::system("python3 -c 'import numpy' 2>/dev/null") != 0) {
+  if (std::system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) {
     GTEST_SKIP() << "python3-numpy is not here";
   }
   VectorLayout layout;
@@ -240,7 +240,8 @@ TEST_F(VectorWriterTest, NumpyLoadsIt) {
       "'); assert a.dtype == np.float32 and a.shape == (3, 3, 4); "
       "assert (a[1, 2] == [20, 21, 22, 23]).all(); "
       "assert (a[2, 0] == [100, 101, 102, 103]).all()";
-  EXPECT_EQ(std::system(("python3 -c \"" + program + "\"").c_str()), 0);
+  EXPECT_EQ(std::system(("/usr/bin/python3 -c \"" + program + "\"").c_str()),
+            0);
 }
 
 }  // namespace
