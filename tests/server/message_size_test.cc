@@ -80,7 +80,7 @@ TEST_F(MessageSizeTest, UnknownFieldsBeforeTheSentencesHideNothing) {
       "abc\x4d"
       "1234"
       "\x4b\x12\x01x\x4c",
-      27);
+      26);
   EXPECT_THAT(Check(unknown + RequestBytes({5, 0, 5})), IsOk());
   EXPECT_THAT(
       Check(unknown + RequestBytes({5, 1, 5})),
