@@ -99,12 +99,16 @@ class Flags {
   std::string group_ = "Options";
 };
 
-void AddModelFlags(CommandLine* options, std::string* model, Flags* flags) {
+void AddModelFlags(CommandLine* options, std::vector<std::string>* models,
+                   Flags* flags) {
   flags->Group("Model");
   flags
-      ->Value("model", model,
-              "The model package: DIR, or NAME=DIR to serve it by another name "
-              "than its own")
+      ->Value("model", models,
+              "A model package: DIR, or NAME=DIR to serve it by another name "
+              "than its own. Repeat it for several, or separate them by "
+              "commas; the first is the default one")
+      ->allow_extra_args(false)
+      ->delimiter(',')
       ->required();
   flags
       ->Value("lstm", &options->lstm,
@@ -175,6 +179,13 @@ void AddLoadFlags(ServerOptions* options, Flags* flags) {
   flags->Size("max-bytes-in-flight", &options->max_bytes_in_flight,
               "Memory of requests and answers until they are sent; more is "
               "refused with UNAVAILABLE");
+  flags->Size("max-bytes-in-flight-per-connection",
+              &options->max_bytes_in_flight_per_connection,
+              "The same for one connection, so that a slow reader does not "
+              "take the memory of others");
+  flags->Time("stall-timeout", &options->stall_timeout,
+              "An answer that a client does not read for so long ends its "
+              "call");
 }
 
 void AddConnectionFlags(ConnectionOptions* options, Flags* flags) {
@@ -201,14 +212,18 @@ void AddConnectionFlags(ConnectionOptions* options, Flags* flags) {
 absl::Status SplitModel(const std::string& model, CommandLine* options) {
   const size_t equals = model.find('=');
   const bool named = equals != std::string::npos && model.find('/') > equals;
+  CommandLine::Model split;
   if (named) {
-    options->model_name = model.substr(0, equals);
-    ELMO_RETURN_IF_ERROR(ValidateModelName(options->model_name));
+    split.name = model.substr(0, equals);
+    ELMO_RETURN_IF_ERROR(ValidateModelName(split.name));
   }
-  options->model_directory = named ? model.substr(equals + 1) : model;
-  if (!options->model_directory.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "--model names no folder; it must be DIR or NAME=DIR");
+  split.directory = named ? model.substr(equals + 1) : model;
+  if (split.directory.empty()) {
+    return absl::InvalidArgumentError(
+        "--model names no folder; it must be DIR or NAME=DIR");
+  }
+  options->models.push_back(std::move(split));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -219,7 +234,7 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
                                                 std::ostream& err) {
   CommandLine options;
   options.server.scheduler.workers = workers;
-  std::string model;
+  std::vector<std::string> models;
   CLI::App app(
       "Serves ELMo embeddings over gRPC (elmo.v1.EmbeddingService).\n"
       "Every flag can also be set in the environment, as shown. A TIME has a\n"
@@ -227,7 +242,7 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
       "elmo-server");
   app.set_version_flag("--version", "elmo-server " ELMO_VERSION);
   Flags flags(&app);
-  AddModelFlags(&options, &model, &flags);
+  AddModelFlags(&options, &models, &flags);
   AddServerFlags(&options, &flags);
   AddLimitFlags(&options.server, &flags);
   AddLoadFlags(&options.server, &flags);
@@ -237,7 +252,10 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
   } catch (const CLI::ParseError& e) {
     return app.exit(e, out, err) == 0 ? 0 : kBadFlags;
   }
-  absl::Status status = SplitModel(model, &options);
+  absl::Status status;
+  for (const std::string& model : models) {
+    if (status.ok()) status = SplitModel(model, &options);
+  }
   if (status.ok()) status = options.server.Validate();
   if (!status.ok()) {
     err << "elmo-server: " << status.message() << "\n";

@@ -4,6 +4,7 @@
 #include <iosfwd>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "server/server_options.h"
 
@@ -12,10 +13,14 @@ namespace elmo {
 // What elmo-server is told: flags, or else the environment (ELMO_ and the
 // flag's name, as in ELMO_MAX_BATCH_ROWS), or else the default.
 struct CommandLine {
+  struct Model {
+    std::string name;       // Empty: the package's own name.
+    std::string directory;  // Never empty.
+  };
+
   ServerOptions server;
-  std::string model_name;       // Empty: the package's own name.
-  std::string model_directory;  // Never empty.
-  std::string lstm = "auto";    // auto, primitive or merged.
+  std::vector<Model> models;  // At least one; the first is the default.
+  std::string lstm = "auto";  // auto, primitive or merged.
   int word_cache_mb = 64;
   std::string port_file;  // Empty: none.
   std::string log_level = "info";

@@ -4,21 +4,11 @@
 #include <memory>
 
 #include "grpcpp/grpcpp.h"
-#include "server/batching/batch_scheduler.h"
+#include "server/embed_context.h"
 #include "server/embed_job.h"
-#include "server/in_flight.h"
-#include "server/request_validator.h"
+#include "server/stall_guard.h"
 
 namespace elmo {
-
-// What every Embed call needs. Not owned; all outlive the calls.
-struct EmbedContext {
-  const RequestValidator* validator = nullptr;
-  BatchScheduler* scheduler = nullptr;
-  InFlight* in_flight = nullptr;
-  // For callers that set no deadline.
-  Duration default_deadline{};
-};
 
 // One Embed RPC, from gRPC's side: reads the request, hands a job to the
 // scheduler and answers when the job is done. Deletes itself when gRPC is done
@@ -42,7 +32,9 @@ class EmbedCall final : public grpc::ServerUnaryReactor {
   const EmbedContext context_;
   grpc::CallbackServerContext* const rpc_;
   grpc::ByteBuffer* const response_;
+  const ClientId client_;
   const TimePoint received_;
+  StallGuard stall_guard_;
   int64_t reserved_bytes_ = 0;
   // Set in Start() or never; gRPC calls OnCancel() only after that.
   std::shared_ptr<EmbedJob> job_;

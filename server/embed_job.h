@@ -29,13 +29,17 @@ class EmbedJob final : public TaskOwner,
   // Gets OK when all sentences have values, else the first error. Called on a
   // worker's thread. Must not throw.
   using OnDone = std::function<void(const absl::Status&)>;
+  // Called after each sentence but the last.
+  using OnSentence = std::function<void()>;
 
   // `plan` has at least one sentence.
   EmbedJob(EmbedPlan plan, TimePoint received);
 
   // One task per sentence, to be submitted together. Must be called once; then
   // `on_done` is called after all of them are done.
-  std::vector<SentenceTask> Start(TimePoint deadline, OnDone on_done);
+  // `client`: see SentenceTask.
+  std::vector<SentenceTask> Start(ClientId client, TimePoint deadline,
+                                  OnDone on_done, OnSentence on_sentence = {});
 
   // Nobody waits any more: sentences that did not run yet are not run.
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
@@ -55,7 +59,8 @@ class EmbedJob final : public TaskOwner,
  private:
   const EmbedPlan plan_;
   const TimePoint received_;
-  OnDone on_done_;  // Constant after Start.
+  OnDone on_done_;          // Constant after Start; the next likewise.
+  OnSentence on_sentence_;  // May be empty.
   std::atomic<bool> cancelled_{false};
 
   mutable Mutex mu_;

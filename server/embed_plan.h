@@ -2,6 +2,7 @@
 #define ELMO_SERVER_EMBED_PLAN_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,8 +39,10 @@ struct EmbedPlan {
     std::vector<std::pair<size_t, size_t>> ranges;
   };
 
-  const ServedModel* model = nullptr;      // Not owned.
+  std::shared_ptr<const ServedModel> model;
   const LstmState* start_state = nullptr;  // The model's, or null: zeros.
+  // Start where the stream's last session sentence ended, instead.
+  bool session = false;
   OutputSpec output;
   Encoding encoding = Encoding::kFloat32;
   bool return_tokens = false;

@@ -18,8 +18,8 @@ absl::Status WriteModel(const RequestValidator& validator,
                         grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   v1::GetModelRequest message;
   ELMO_RETURN_IF_ERROR(ParseMessage(request, &message));
-  ELMO_ASSIGN_OR_RETURN(const ServedModel* const model,
-                        validator.FindModel(message.model()));
+  ELMO_ASSIGN_OR_RETURN(const ModelRegistry::Model model,
+                        validator.models().Find(message.model()));
   return SerializeMessage(DescribeModel(*model, validator.limits()), response);
 }
 
@@ -28,10 +28,10 @@ absl::Status WriteModels(const RequestValidator& validator,
                          grpc::ByteBuffer* response) {
   v1::ListModelsRequest message;
   ELMO_RETURN_IF_ERROR(ParseMessage(request, &message));
-  ELMO_ASSIGN_OR_RETURN(const ServedModel* const model,
-                        validator.FindModel(/*name=*/""));
   v1::ListModelsResponse models;
-  *models.add_models() = DescribeModel(*model, validator.limits());
+  for (const ModelRegistry::Model& model : validator.models().All()) {
+    *models.add_models() = DescribeModel(*model, validator.limits());
+  }
   return SerializeMessage(models, response);
 }
 
@@ -43,6 +43,14 @@ grpc::ServerUnaryReactor* EmbedService::Embed(grpc::CallbackServerContext* rpc,
   auto* call = new EmbedCall(context_, rpc, response);  // Deletes itself.
   call->Start(Own(request));
   return call;
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
+EmbedService::EmbedStream(grpc::CallbackServerContext* rpc) {
+  const auto stream = std::make_shared<elmo::EmbedStream>(context_, rpc);
+  stream->Start();  // Keeps itself alive.
+  streams_->Add(stream);
+  return stream.get();
 }
 
 grpc::ServerUnaryReactor* EmbedService::GetModel(

@@ -3,7 +3,7 @@
 
 #include "elmo/v1/embedding.grpc.pb.h"
 #include "server/embed_call.h"
-#include "server/served_model.h"
+#include "server/embed_stream.h"
 
 namespace elmo {
 
@@ -12,15 +12,20 @@ namespace elmo {
 // (INVALID_ARGUMENT) and a request's memory can be let go of early.
 class EmbedService final
     : public v1::EmbeddingService::WithRawCallbackMethod_Embed<
-          v1::EmbeddingService::WithRawCallbackMethod_GetModel<
-              v1::EmbeddingService::WithRawCallbackMethod_ListModels<
-                  v1::EmbeddingService::Service>>> {
+          v1::EmbeddingService::WithRawCallbackMethod_EmbedStream<
+              v1::EmbeddingService::WithRawCallbackMethod_GetModel<
+                  v1::EmbeddingService::WithRawCallbackMethod_ListModels<
+                      v1::EmbeddingService::Service>>>> {
  public:
-  explicit EmbedService(const EmbedContext& context) : context_(context) {}
+  // `streams`, not owned, hears of every stream.
+  EmbedService(const EmbedContext& context, EmbedStreams* streams)
+      : context_(context), streams_(streams) {}
 
   grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* rpc,
                                   const grpc::ByteBuffer* request,
                                   grpc::ByteBuffer* response) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EmbedStream(
+      grpc::CallbackServerContext* rpc) override;
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* rpc,
                                      const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override;
@@ -30,6 +35,7 @@ class EmbedService final
 
  private:
   const EmbedContext context_;
+  EmbedStreams* const streams_;
 };
 
 }  // namespace elmo

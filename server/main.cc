@@ -1,4 +1,4 @@
-// elmo-server: serves one ELMo model over gRPC. docs/operations.md has the
+// elmo-server: serves ELMo models over gRPC. docs/operations.md has the
 // flags, limits, status codes and the life cycle.
 #include <spdlog/spdlog.h>
 
@@ -36,6 +36,20 @@ absl::Status WritePort(int port, const std::string& path) {
   return absl::OkStatus();
 }
 
+// What cannot be loaded changes nothing.
+void Reload(const elmo::CommandLine& options, elmo::Server* server) {
+  spdlog::info("SIGHUP: loading the models anew");
+  auto models = elmo::LoadModels(options);
+  absl::Status status = models.status();
+  if (status.ok()) status = server->ReplaceModels(*std::move(models));
+  if (status.ok()) {
+    spdlog::info("serving {}", server->model_names());
+  } else {
+    spdlog::error("still serving the models as they were: {}",
+                  std::string(status.message()));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,18 +61,20 @@ int main(int argc, char** argv) {
   elmo::SetUpLogging(options.log_level);
   elmo::SignalWatcher signals;
 
-  auto model = elmo::LoadModel(options);
-  if (!model.ok()) return Fail(model.status());
-  const std::string name = model->name;
+  auto models = elmo::LoadModels(options);
+  if (!models.ok()) return Fail(models.status());
   signals.BeginServing();
-  auto server = elmo::Server::Create(options.server, *std::move(model));
+  auto server = elmo::Server::Create(options.server, *std::move(models));
   if (!server.ok()) return Fail(server.status());
   const absl::Status written = WritePort((*server)->port(), options.port_file);
   if (!written.ok()) return Fail(written);
-  spdlog::info("serving model {} on {} with {} workers", name,
+  spdlog::info("serving {} on {} with {} workers", (*server)->model_names(),
                (*server)->address(), options.server.scheduler.workers);
 
-  const int signal = signals.Wait();
+  int signal = signals.Wait();
+  for (; signal == SIGHUP; signal = signals.Wait()) {
+    Reload(options, server->get());
+  }
   spdlog::info("signal {}: finishing what was accepted", signal);
   (*server)->Shutdown();
   spdlog::info("stopped");

@@ -17,9 +17,10 @@ LstmPath PathOf(const std::string& lstm) {
   return LstmPath::kAuto;
 }
 
-absl::StatusOr<ServedModel> Load(const CommandLine& options) {
+absl::StatusOr<ServedModel> Load(const CommandLine& options,
+                                 const CommandLine::Model& source) {
   ELMO_ASSIGN_OR_RETURN(const std::unique_ptr<ModelPackage> package,
-                        ModelPackage::Load(options.model_directory));
+                        ModelPackage::Load(source.directory));
   ElmoEngineOptions engine_options;
   engine_options.lstm_path = PathOf(options.lstm);
   engine_options.word_cache_bytes = int64_t{options.word_cache_mb} << 20;
@@ -28,8 +29,7 @@ absl::StatusOr<ServedModel> Load(const CommandLine& options) {
   ELMO_ASSIGN_OR_RETURN(
       model.engine, ElmoEngine::Create(package->options(), package->weights(),
                                        engine_options));
-  model.name =
-      options.model_name.empty() ? package->name() : options.model_name;
+  model.name = source.name.empty() ? package->name() : source.name;
   model.checksum = package->checksum();
   model.precision = "f32";
   model.warm_state = package->warm_state();
@@ -38,13 +38,19 @@ absl::StatusOr<ServedModel> Load(const CommandLine& options) {
 
 }  // namespace
 
-absl::StatusOr<ServedModel> LoadModel(const CommandLine& options) {
-  try {
-    return Load(options);
-  } catch (const std::exception& e) {  // Out of memory.
-    return absl::ResourceExhaustedError(
-        absl::StrCat("cannot load ", options.model_directory, ": ", e.what()));
+absl::StatusOr<std::vector<ServedModel>> LoadModels(
+    const CommandLine& options) {
+  std::vector<ServedModel> models;
+  for (const CommandLine::Model& source : options.models) {
+    try {
+      ELMO_ASSIGN_OR_RETURN(ServedModel model, Load(options, source));
+      models.push_back(std::move(model));
+    } catch (const std::exception& e) {  // Out of memory.
+      return absl::ResourceExhaustedError(
+          absl::StrCat("cannot load ", source.directory, ": ", e.what()));
+    }
   }
+  return models;
 }
 
 }  // namespace elmo

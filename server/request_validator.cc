@@ -14,48 +14,45 @@ absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
-absl::StatusOr<const LstmState*> ChooseStartState(int start_state,
-                                                  const ServedModel& model) {
+absl::Status ChooseStartState(int start_state, bool in_stream,
+                              EmbedPlan* plan) {
+  const ServedModel& model = *plan->model;
   const LstmState* warm =
       model.warm_state.has_value() ? &*model.warm_state : nullptr;
   switch (start_state) {
     case v1::DEFAULT:
-      return warm;
+      plan->start_state = warm;
+      return absl::OkStatus();
     case v1::ZERO:
-      return nullptr;
+      return absl::OkStatus();
     case v1::WARM:
-      if (warm != nullptr) return warm;
+      plan->start_state = warm;
+      if (warm != nullptr) return absl::OkStatus();
       return Invalid("start_state is WARM; model \"", model.name,
                      "\" has no warm state");
+    case v1::SESSION:
+      plan->session = true;
+      if (in_stream) return absl::OkStatus();
+      return Invalid("start_state is SESSION; only EmbedStream has sessions");
     default:
-      return Invalid("start_state is ", start_state, "; known are 0 to 2");
+      return Invalid("start_state is ", start_state, "; known are 0 to 3");
   }
 }
 
 }  // namespace
 
-absl::StatusOr<EmbedPlan> RequestValidator::Validate(
-    v1::EmbedRequest request) const {
+absl::StatusOr<EmbedPlan> RequestValidator::Validate(v1::EmbedRequest request,
+                                                     bool in_stream) const {
   EmbedPlan plan;
-  ELMO_ASSIGN_OR_RETURN(plan.model, FindModel(request.model()));
+  ELMO_ASSIGN_OR_RETURN(plan.model, models_->Find(request.model()));
   ELMO_RETURN_IF_ERROR(CheckSizes(request));
   ELMO_RETURN_IF_ERROR(ReadOutputOptions(request.output(),
                                          plan.model->engine->options(), &plan));
-  ELMO_ASSIGN_OR_RETURN(
-      plan.start_state,
-      ChooseStartState(static_cast<int>(request.start_state()), *plan.model));
+  ELMO_RETURN_IF_ERROR(ChooseStartState(static_cast<int>(request.start_state()),
+                                        in_stream, &plan));
   ELMO_RETURN_IF_ERROR(TakeSentences(&request, &plan));
   ELMO_RETURN_IF_ERROR(CheckResponseSize(&plan));
   return plan;
-}
-
-absl::StatusOr<const ServedModel*> RequestValidator::FindModel(
-    std::string_view name) const {
-  if (name.empty() || name == model_->name) return model_;
-  return absl::NotFoundError(
-      absl::StrCat("model: no model has this name (", name.size(),
-                   " bytes); ListModels tells the names, \"", model_->name,
-                   "\" is the default"));
 }
 
 absl::Status RequestValidator::CheckSizes(

@@ -5,6 +5,7 @@
 #include "core/text/tokenizer.h"
 #include "elmo/v1/embedding.pb.h"
 #include "server/embed_plan.h"
+#include "server/model_registry.h"
 #include "server/request_limits.h"
 
 namespace elmo {
@@ -13,20 +14,20 @@ namespace elmo {
 // get wrong before anything is computed, cheap checks first; text is split into
 // tokens here.
 //
-// Thread-safe. Keeps references to `model` and `tokenizer`.
+// Thread-safe. Keeps references to `models` and `tokenizer`.
 class RequestValidator {
  public:
-  RequestValidator(const RequestLimits& limits, const ServedModel* model,
+  RequestValidator(const RequestLimits& limits, const ModelRegistry* models,
                    const Tokenizer* tokenizer)
-      : limits_(limits), model_(model), tokenizer_(tokenizer) {}
+      : limits_(limits), models_(models), tokenizer_(tokenizer) {}
 
   // Consumes the request. INVALID_ARGUMENT names the field, the value and the
   // limit; NOT_FOUND: no such model. Messages never hold the caller's text.
-  absl::StatusOr<EmbedPlan> Validate(v1::EmbedRequest request) const;
+  // Sessions are only for streams.
+  absl::StatusOr<EmbedPlan> Validate(v1::EmbedRequest request,
+                                     bool in_stream = false) const;
 
-  // The model of that name; empty: the default one. NOT_FOUND where there is
-  // none.
-  absl::StatusOr<const ServedModel*> FindModel(std::string_view name) const;
+  const ModelRegistry& models() const { return *models_; }
 
   const RequestLimits& limits() const { return limits_; }
 
@@ -40,7 +41,7 @@ class RequestValidator {
   absl::Status CheckResponseSize(EmbedPlan* plan) const;
 
   const RequestLimits limits_;
-  const ServedModel* const model_;
+  const ModelRegistry* const models_;
   const Tokenizer* const tokenizer_;
 };
 

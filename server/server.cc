@@ -5,9 +5,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "server/grpc_server.h"
-#include "server/warmup.h"
 #include "spdlog/spdlog.h"
 
 namespace elmo {
@@ -26,35 +26,45 @@ constexpr std::chrono::milliseconds kGoodbye(200);
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(
-    const ServerOptions& options, ServedModel model) {
+    const ServerOptions& options, std::vector<ServedModel> models) {
   ELMO_RETURN_IF_ERROR(options.Validate());
-  std::unique_ptr<Server> server(new Server(options, std::move(model)));
+  std::unique_ptr<Server> server(new Server(options));
+  ELMO_RETURN_IF_ERROR(server->ReplaceModels(std::move(models)));
   ELMO_RETURN_IF_ERROR(server->Start());
   return server;
 }
 
-Server::Server(const ServerOptions& options, ServedModel model)
+Server::Server(const ServerOptions& options)
     : options_(options),
-      model_(std::move(model)),
-      in_flight_(options.max_bytes_in_flight) {}
+      in_flight_(options.max_bytes_in_flight,
+                 options.max_bytes_in_flight_per_connection) {}
 
 Server::~Server() { Shutdown(); }
 
 absl::Status Server::Start() {
   ELMO_ASSIGN_OR_RETURN(tokenizer_, Tokenizer::Create());
-  ELMO_RETURN_IF_ERROR(WarmUp(*model_.engine, options_.scheduler.queue));
-  ELMO_ASSIGN_OR_RETURN(
-      scheduler_,
-      BatchScheduler::Create(options_.scheduler, model_.engine.get()));
-  validator_ = std::make_unique<RequestValidator>(options_.limits, &model_,
+  ELMO_ASSIGN_OR_RETURN(scheduler_, BatchScheduler::Create(options_.scheduler));
+  validator_ = std::make_unique<RequestValidator>(options_.limits, &models_,
                                                   tokenizer_.get());
   EmbedContext context;
   context.validator = validator_.get();
   context.scheduler = scheduler_.get();
   context.in_flight = &in_flight_;
   context.default_deadline = options_.default_deadline;
-  service_ = std::make_unique<EmbedService>(context);
+  context.stall_timeout = options_.stall_timeout;
+  service_ = std::make_unique<EmbedService>(context, &streams_);
   return Listen();
+}
+
+absl::Status Server::ReplaceModels(std::vector<ServedModel> models) {
+  std::vector<ModelRegistry::Model> prepared;
+  for (ServedModel& model : models) {
+    ELMO_ASSIGN_OR_RETURN(
+        ModelRegistry::Model ready,
+        PrepareModel(std::move(model), options_.scheduler.workers));
+    prepared.push_back(std::move(ready));
+  }
+  return models_.Replace(std::move(prepared));
 }
 
 absl::Status Server::Listen() {
@@ -69,6 +79,15 @@ absl::Status Server::Listen() {
         absl::StrCat(address_.substr(0, address_.rfind(':')), ":", port_);
   }
   return absl::OkStatus();
+}
+
+std::string Server::model_names() const {
+  return absl::StrJoin(
+      models_.All(), ", ",
+      [](std::string* text, const ModelRegistry::Model& model) {
+        absl::StrAppend(text, model->name, " (", model->checksum.substr(0, 12),
+                        ")");
+      });
 }
 
 void Server::Shutdown() {
@@ -86,6 +105,7 @@ void Server::FinishAccepted() {
   const TimePoint deadline =
       std::chrono::steady_clock::now() + options_.drain_timeout;
   scheduler_->StopAccepting();
+  streams_.Drain();
   auto goodbye = std::chrono::system_clock::now();
   if (in_flight_.WaitUntilIdle(deadline)) {
     const TimePoint now = std::chrono::steady_clock::now();

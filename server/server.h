@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/text/tokenizer.h"
@@ -11,8 +12,8 @@
 #include "server/embed_service.h"
 #include "server/health.h"
 #include "server/in_flight.h"
+#include "server/model_registry.h"
 #include "server/request_validator.h"
-#include "server/served_model.h"
 #include "server/server_options.h"
 
 namespace elmo {
@@ -20,14 +21,15 @@ namespace elmo {
 // The whole server but for the command line and signals: builds the parts,
 // listens, and ends in order.
 //
-// Thread-compatible: Create, Shutdown and destruction are for one thread.
+// Thread-compatible: everything that is not const is for one thread.
 class Server {
  public:
-  // Warms the model up, then listens; it serves when this returns.
-  // INVALID_ARGUMENT for bad options, UNAVAILABLE where the address cannot be
-  // listened on, INTERNAL where the model fails to run.
+  // Warms the models up, then listens; it serves when this returns. The first
+  // model is the default one. INVALID_ARGUMENT for bad options or two models of
+  // one name, UNAVAILABLE where the address cannot be listened on, INTERNAL
+  // where a model fails to run.
   static absl::StatusOr<std::unique_ptr<Server>> Create(
-      const ServerOptions& options, ServedModel model);
+      const ServerOptions& options, std::vector<ServedModel> models);
 
   // Shuts down if that was not done.
   ~Server();
@@ -39,6 +41,15 @@ class Server {
 
   const BatchScheduler& scheduler() const { return *scheduler_; }
 
+  // See InFlight.
+  int64_t bytes_in_flight() const { return in_flight_.bytes(); }
+  // For the log: "news (3f2a...), bio (77c1...)", the default one first.
+  std::string model_names() const;
+
+  // Serves these models instead, from the next request on; what runs ends with
+  // the model that it began with. On an error the old ones stay.
+  absl::Status ReplaceModels(std::vector<ServedModel> models);
+
   // Not ready -> still serving for options.drain_delay -> new calls refused
   // with UNAVAILABLE, those accepted finished, for at most
   // options.drain_timeout -> connections closed; what still runs is cancelled.
@@ -46,18 +57,19 @@ class Server {
   void Shutdown();
 
  private:
-  Server(const ServerOptions& options, ServedModel model);
+  explicit Server(const ServerOptions& options);
 
   absl::Status Start();
   absl::Status Listen();
   void FinishAccepted();
 
   const ServerOptions options_;
-  const ServedModel model_;
+  ModelRegistry models_;
   std::unique_ptr<Tokenizer> tokenizer_;
   InFlight in_flight_;
   std::unique_ptr<RequestValidator> validator_;
   std::unique_ptr<BatchScheduler> scheduler_;
+  EmbedStreams streams_;
   std::unique_ptr<EmbedService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Health> health_;

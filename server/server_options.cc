@@ -1,6 +1,7 @@
 #include "server/server_options.h"
 
 #include <limits>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -69,6 +70,7 @@ absl::Status ServerOptions::Validate() const {
   ELMO_RETURN_IF_ERROR(scheduler.Validate());
   ELMO_RETURN_IF_ERROR(connection.Validate());
   ELMO_RETURN_IF_ERROR(CheckTime("default_deadline", default_deadline));
+  ELMO_RETURN_IF_ERROR(CheckTime("stall_timeout", stall_timeout));
   ELMO_RETURN_IF_ERROR(CheckTime("drain_delay", drain_delay, 0));
   ELMO_RETURN_IF_ERROR(CheckTime("drain_timeout", drain_timeout, 0));
 
@@ -85,11 +87,17 @@ absl::Status ServerOptions::Validate() const {
   // An answer is held as computed (4 bytes a number) and as sent (2 or 4).
   const int64_t largest_call =
       limits.max_request_bytes + 3 * limits.max_response_bytes;
-  if (max_bytes_in_flight < largest_call) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "max_bytes_in_flight is ", max_bytes_in_flight,
-        "; it must be at least ", largest_call,
-        " (max_request_bytes and three times max_response_bytes)"));
+  const std::pair<const char*, int64_t> in_flight[] = {
+      {"max_bytes_in_flight", max_bytes_in_flight},
+      {"max_bytes_in_flight_per_connection",
+       max_bytes_in_flight_per_connection},
+  };
+  for (const auto& [name, value] : in_flight) {
+    if (value < largest_call) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          name, " is ", value, "; it must be at least ", largest_call,
+          " (max_request_bytes and three times max_response_bytes)"));
+    }
   }
   return absl::OkStatus();
 }

@@ -48,6 +48,9 @@ struct ServerOptions {
   std::chrono::milliseconds default_deadline = std::chrono::minutes(1);
   // Memory of requests and answers from arrival until sent.
   int64_t max_bytes_in_flight = int64_t{512} << 20;
+  int64_t max_bytes_in_flight_per_connection = int64_t{256} << 20;
+  // An answer that the client does not read for this long ends its call.
+  std::chrono::milliseconds stall_timeout = std::chrono::seconds(30);
   bool reflection = true;
   bool channelz = false;
   // On a signal the server says that it is not ready and still accepts calls

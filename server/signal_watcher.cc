@@ -15,7 +15,8 @@ constexpr int kStop = SIGUSR1;
 sigset_t WatchedSignals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, kStop}) sigaddset(&set, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, kStop})
+    sigaddset(&set, signal);
   return set;
 }
 
@@ -43,8 +44,10 @@ void SignalWatcher::BeginServing() {
 
 int SignalWatcher::Wait() {
   MutexLock lock(&mu_);
-  while (signal_ == 0) arrived_.Wait(&mu_);
-  return signal_;
+  while (signal_ == 0 && !reload_) arrived_.Wait(&mu_);
+  if (signal_ != 0) return signal_;
+  reload_ = false;
+  return SIGHUP;
 }
 
 void SignalWatcher::Watch() {
@@ -63,6 +66,11 @@ void SignalWatcher::Watch() {
 
 void SignalWatcher::Handle(int signal) {
   MutexLock lock(&mu_);
+  if (signal == SIGHUP) {
+    reload_ = true;
+    arrived_.NotifyAll();
+    return;
+  }
   // Not exit(): other threads are running.
   if (!serving_ || signal_ != 0) _exit(128 + signal);
   signal_ = signal;

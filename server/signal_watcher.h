@@ -8,21 +8,23 @@
 
 namespace elmo {
 
-// SIGINT and SIGTERM as an event for one thread to wait for. Before
-// BeginServing() a signal ends the process at once, with code 128 + signal;
+// SIGINT, SIGTERM and SIGHUP as events for one thread to wait for. Before
+// BeginServing() the first two end the process at once, with code 128 + signal;
 // afterwards the first one is what Wait() returns, and the second ends the
-// process at once: whoever sends two does not want to wait.
+// process at once: whoever sends two does not want to wait. SIGHUP, the request
+// to load anew, is kept until Wait().
 //
 // One per process. Make it before any other thread is started: threads inherit
 // the mask that keeps these signals for this object.
 class SignalWatcher {
  public:
   SignalWatcher();
-  // The process does not react to the two signals any more.
+  // The process does not react to these signals any more.
   ~SignalWatcher();
 
   void BeginServing();
-  // The first signal since BeginServing().
+  // SIGINT or SIGTERM where it came since BeginServing(), else SIGHUP, once for
+  // all that came since the last call.
   int Wait();
 
  private:
@@ -33,7 +35,8 @@ class SignalWatcher {
   CondVar arrived_;
   bool serving_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  int signal_ ABSL_GUARDED_BY(mu_) = 0;
+  int signal_ ABSL_GUARDED_BY(mu_) = 0;  // SIGINT, SIGTERM; 0: neither yet.
+  bool reload_ ABSL_GUARDED_BY(mu_) = false;
 
   std::thread thread_;  // Last: joined before the rest dies.
 };

@@ -95,6 +95,7 @@ absl::Status ElmoEngine::Run(absl::Span<const SentenceInput> inputs,
   if (inputs.empty()) return absl::OkStatus();
   const ScopedFlushDenormals flush_denormals;
   auto* w = static_cast<WorkspaceImpl*>(workspace);
+  w->lstm.between_steps = w->between_steps ? &w->between_steps : nullptr;
   Plan(inputs, w);
   GatherTokenVectors(inputs, w);
   const LstmState state_size = LstmState::Zero(options_.lstm);

@@ -1,6 +1,7 @@
 #ifndef ELMO_CORE_ENGINE_ENGINE_H_
 #define ELMO_CORE_ENGINE_ENGINE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,17 +42,23 @@ struct SentenceOutput {
 // Thread-safe: Run() may be called concurrently with distinct workspaces.
 class Engine {
  public:
-  // All scratch memory of one worker. Made once, reused for every Run().
+  // All scratch memory of one call of Run(), to be used again by the next; not
+  // by two at a time.
   class Workspace {
    public:
     virtual ~Workspace() = default;
+
+    // Where not empty: called between the steps of a Run() with this workspace,
+    // on its thread, every few milliseconds at least on the models that are
+    // known. May call Run() with another workspace: that is how urgent
+    // sentences overtake a long batch.
+    std::function<void()> between_steps;
   };
 
   virtual ~Engine() = default;
 
   virtual const ModelOptions& options() const = 0;
 
-  // Must be called on the thread that will use the workspace.
   virtual std::unique_ptr<Workspace> CreateWorkspace() const = 0;
 
   // Runs all sentences together; outputs[i] belongs to inputs[i], the spans

@@ -1,6 +1,7 @@
 #ifndef ELMO_CORE_LAYERS_LSTM_CELL_H_
 #define ELMO_CORE_LAYERS_LSTM_CELL_H_
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -32,6 +33,8 @@ struct LstmScratch {
   ScratchMatrix group;          // merged: gates of one panel of units
   ScratchMatrix step;           // primitive: contiguous copies of a step
   ScratchBuffer<uint8_t> dnnl;  // primitive: oneDNN's scratchpad
+  // Called before each step, if not null; not owned. See Engine::Workspace.
+  const std::function<void()>* between_steps = nullptr;
 };
 
 // One cell, that is one layer in one direction: the recurrence over packed rows

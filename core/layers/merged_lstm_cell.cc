@@ -75,6 +75,7 @@ absl::Status MergedLstmCell::Run(const PackedRows& rows, ConstMatrix input,
                     gates);
     for (; t < end; ++t) {
       const int64_t active = rows.rows_at(t);
+      if (scratch->between_steps != nullptr) (*scratch->between_steps)();
       RunStep(active, gates.Rows(rows.offset(t) - first, active), h, c,
               scratch);
       for (int64_t r = 0; r < active; ++r) {

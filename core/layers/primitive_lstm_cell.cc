@@ -149,6 +149,7 @@ void PrimitiveLstmCell::RunAll(const PackedRows& rows, ConstMatrix input,
   UseOneThread();
   dnnl::stream stream(CpuEngine());
   for (int64_t t = 0; t < rows.steps(); ++t) {
+    if (scratch->between_steps != nullptr) (*scratch->between_steps)();
     const int64_t active = rows.rows_at(t);
     const int64_t group = row_group_ == 0 ? active : row_group_;
     const Matrix hidden = scratch->hidden.Get(active, padded_c());

@@ -1,6 +1,6 @@
 #include "server/batching/batch_scheduler.h"
 
-#include <exception>
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -10,34 +10,32 @@
 namespace elmo {
 namespace {
 
-// Weight of the newest batch in the smoothed pace: about the last ten count.
-constexpr double kPaceWeight = 0.1;
-
 constexpr std::chrono::seconds kRetryElsewhere(1);
 
 // More than any machine has CPUs; a slip of the finger.
 constexpr int kMaxWorkers = 1024;
 
+// Predictions are wrong by so much now and then; a caller would rather be
+// refused at once than late.
+constexpr double kMargin = 1.1;
+
 TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
 
-// Engine::Run with every failure as INTERNAL, whatever libraries below throw
-// included: one bad batch must not end the process.
-absl::Status RunEngine(const Engine& engine,
-                       const std::vector<SentenceTask>& batch,
-                       Engine::Workspace* workspace,
-                       std::vector<SentenceOutput>* outputs) {
-  absl::Status status;
-  try {
-    std::vector<SentenceInput> inputs;
-    inputs.reserve(batch.size());
-    for (const SentenceTask& task : batch) inputs.push_back(task.input);
-    outputs->resize(batch.size());
-    status = engine.Run(inputs, workspace, absl::MakeSpan(*outputs));
-  } catch (const std::exception& e) {
-    status = absl::InternalError(e.what());
+int64_t Milliseconds(Duration time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
+
+Duration Times(double factor, Duration time) {
+  return std::chrono::duration_cast<Duration>(factor * time);
+}
+
+BatchCost::Sample SizeOf(const std::vector<SentenceTask>& batch) {
+  BatchCost::Sample size;
+  for (const SentenceTask& task : batch) {
+    size.steps = std::max(size.steps, task.steps());
+    size.tokens += task.steps();
   }
-  if (status.ok()) return status;
-  return absl::InternalError(absl::StrCat("engine: ", status.message()));
+  return size;
 }
 
 // Tells the owners of tasks that did not run.
@@ -48,6 +46,12 @@ void Dismiss(std::vector<SentenceTask>& tasks, const absl::Status& status) {
     result.queue_time = now - task.accepted;
     task.owner->SentenceDone(task.index, status, std::move(result));
   }
+}
+
+void DismissDead(SentenceQueue::Next* next) {
+  Dismiss(next->expired, absl::DeadlineExceededError(
+                             "the deadline passed before a worker was free"));
+  Dismiss(next->cancelled, absl::CancelledError("cancelled by the caller"));
 }
 
 }  // namespace
@@ -61,31 +65,37 @@ absl::Status BatchScheduler::Options::Validate() const {
 }
 
 absl::StatusOr<std::unique_ptr<BatchScheduler>> BatchScheduler::Create(
-    const Options& options, const Engine* engine) {
+    const Options& options) {
   ELMO_RETURN_IF_ERROR(options.Validate());
-  std::unique_ptr<BatchScheduler> scheduler(
-      new BatchScheduler(options, engine));
+  std::unique_ptr<BatchScheduler> scheduler(new BatchScheduler(options));
   ELMO_RETURN_IF_ERROR(scheduler->StartWorkers());
   return scheduler;
 }
 
-BatchScheduler::BatchScheduler(const Options& options, const Engine* engine)
-    : options_(options), engine_(engine), queue_(options.queue) {}
+BatchScheduler::BatchScheduler(const Options& options)
+    : options_(options), queue_(options.queue) {
+  for (int i = 0; i < options.workers; ++i) {
+    running_.push_back(std::make_unique<Running>());
+  }
+}
 
 BatchScheduler::~BatchScheduler() { Drain(); }
 
 absl::Status BatchScheduler::StartWorkers() {
+  {
+    // Free from the start: what is submitted before they run waits for them.
+    MutexLock lock(&mu_);
+    free_workers_ = options_.workers;
+  }
   try {
-    for (int i = 0; i < options_.workers; ++i) {
-      workers_.emplace_back([this] { Work(); });
+    for (const auto& running : running_) {
+      workers_.emplace_back([this, state = running.get()] { Work(state); });
     }
   } catch (const std::system_error& e) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "cannot start ", options_.workers, " workers: ", e.what()));
   }
-  MutexLock lock(&mu_);
-  while (started_workers_ < options_.workers) worker_started_.Wait(&mu_);
-  return start_status_;
+  return absl::OkStatus();
 }
 
 absl::Status BatchScheduler::Submit(std::vector<SentenceTask>* tasks) {
@@ -95,22 +105,74 @@ absl::Status BatchScheduler::Submit(std::vector<SentenceTask>* tasks) {
     if (!accepting_) {
       return absl::UnavailableError("the server is shutting down");
     }
+    ELMO_RETURN_IF_ERROR(Admit(*tasks, now));
     ELMO_RETURN_IF_ERROR(queue_.Push(tasks, now));
+    Wake();
   }
-  work_available_.NotifyAll();
   return absl::OkStatus();
 }
 
-void BatchScheduler::StopAccepting() {
-  {
-    MutexLock lock(&mu_);
-    accepting_ = false;
+absl::Status BatchScheduler::SubmitAccepted(std::vector<SentenceTask>* tasks) {
+  const TimePoint now = SteadyNow();
+  MutexLock lock(&mu_);
+  if (draining_) {
+    return absl::UnavailableError("the server is shutting down");
   }
-  work_available_.NotifyAll();  // Workers end when nothing is left.
+  queue_.PushAlways(tasks, now);
+  Wake();
+  return absl::OkStatus();
+}
+
+void BatchScheduler::Wake() {
+  if (free_workers_ == 0) urgent_hint_.store(true, std::memory_order_relaxed);
+  work_available_.NotifyAll();
+}
+
+absl::Status BatchScheduler::Admit(const std::vector<SentenceTask>& tasks,
+                                   TimePoint now) {
+  if (tasks.empty()) return absl::OkStatus();
+  const SentenceTask& first = tasks.front();
+  // A deadline that has passed is the queue's to find: nothing is predicted.
+  if (first.deadline == TimePoint::max() || first.deadline <= now) {
+    return absl::OkStatus();
+  }
+  const BatchCost::Sample own = SizeOf(tasks);
+  const Duration ahead = queue_.WorkAhead(first.client, first.deadline);
+  TimePoint start = now;
+  if (free_workers_ == 0) {
+    start = TimePoint::max();
+    for (const auto& running : running_) {
+      start = std::min(start, std::max(now, running->predicted_end));
+    }
+  }
+  // It is in a batch with what then still waits.
+  const int workers = options_.workers;
+  const int64_t batch_tokens =
+      std::max((own.tokens + workers - 1) / workers,
+               std::min(own.tokens + queue_.queued_tokens() / workers,
+                        options_.queue.max_batch_tokens));
+  const Duration run = first.model->cost().Predict(own.steps, batch_tokens);
+  const Duration time = Times(kMargin, (start - now) + ahead / workers + run);
+  if (now + time <= first.deadline) return absl::OkStatus();
+  if (free_workers_ > 0 && queue_.empty()) first.model->Doubt();
+  return absl::UnavailableError(absl::StrCat(
+      "cannot be done by the deadline: ", Milliseconds(first.deadline - now),
+      " ms are left, it would take about ", Milliseconds(time), " ms with ",
+      queue_.queued_tokens(), " tokens waiting"));
+}
+
+void BatchScheduler::StopAccepting() {
+  MutexLock lock(&mu_);
+  accepting_ = false;
 }
 
 void BatchScheduler::Drain() {
-  StopAccepting();
+  {
+    MutexLock lock(&mu_);
+    accepting_ = false;
+    draining_ = true;
+  }
+  work_available_.NotifyAll();  // Workers end when nothing is left.
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
 }
@@ -118,10 +180,12 @@ void BatchScheduler::Drain() {
 Duration BatchScheduler::RetryAfter() const {
   MutexLock lock(&mu_);
   if (!accepting_) return kRetryElsewhere;
-  const double seconds =
-      seconds_per_token_ * queue_.queued_tokens() / options_.workers;
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
+  return queue_.queued_cost() / options_.workers;
+}
+
+bool BatchScheduler::accepting() const {
+  MutexLock lock(&mu_);
+  return accepting_;
 }
 
 int64_t BatchScheduler::queued_tokens() const {
@@ -129,50 +193,94 @@ int64_t BatchScheduler::queued_tokens() const {
   return queue_.queued_tokens();
 }
 
-void BatchScheduler::Work() {
-  std::unique_ptr<Engine::Workspace> workspace;
-  absl::Status status;
-  try {
-    workspace = engine_->CreateWorkspace();
-  } catch (const std::exception& e) {
-    status = absl::ResourceExhaustedError(
-        absl::StrCat("cannot make a worker's workspace: ", e.what()));
-  }
-  {
-    MutexLock lock(&mu_);
-    ++started_workers_;
-    if (!status.ok()) start_status_ = status;
-  }
-  worker_started_.NotifyAll();
-  if (!status.ok()) return;
+int64_t BatchScheduler::queued_sentences() const {
+  MutexLock lock(&mu_);
+  return queue_.queued_sentences();
+}
 
+int BatchScheduler::busy_workers() const {
+  MutexLock lock(&mu_);
+  return options_.workers - free_workers_;
+}
+
+void BatchScheduler::Work(Running* running) {
   SentenceQueue::Next next;
-  while (NextBatch(&next)) {
-    Dismiss(next.expired, absl::DeadlineExceededError(
-                              "the deadline passed before a worker was free"));
-    Dismiss(next.cancelled, absl::CancelledError("cancelled by the caller"));
-    if (!next.batch.empty()) RunBatch(std::move(next.batch), workspace.get());
+  while (NextBatch(running, &next)) {
+    DismissDead(&next);
+    if (!next.batch.empty()) RunBatch(std::move(next.batch), running);
     next = {};  // Lets go of the owners before the next wait.
+    MutexLock lock(&mu_);
+    ++free_workers_;
   }
 }
 
-bool BatchScheduler::NextBatch(SentenceQueue::Next* next) {
+bool BatchScheduler::NextBatch(Running* running, SentenceQueue::Next* next) {
   MutexLock lock(&mu_);
-  ++free_workers_;
-  while (queue_.empty() && accepting_) work_available_.Wait(&mu_);
-  const bool work = !queue_.empty();
-  if (work) *next = queue_.PopBatch(SteadyNow(), free_workers_);
+  while (queue_.empty() && !draining_) work_available_.Wait(&mu_);
+  if (queue_.empty()) return false;
+  const TimePoint now = SteadyNow();
+  *next = queue_.PopBatch(now, free_workers_);
   --free_workers_;
-  return work;
+  Begin(next->batch, now, running);
+  return true;
+}
+
+void BatchScheduler::Begin(const std::vector<SentenceTask>& batch,
+                           TimePoint now, Running* running) {
+  running->clients.clear();
+  running->overtaken = Duration::zero();
+  running->overtaking_left = Duration::zero();
+  running->predicted_end = now;
+  if (batch.empty()) return;
+  for (const SentenceTask& task : batch) running->clients.insert(task.client);
+  const BatchCost::Sample size = SizeOf(batch);
+  const Duration predicted =
+      batch.front().model->cost().Predict(size.steps, size.tokens);
+  running->predicted_end = now + predicted;
+  running->overtaking_left = Times(kOvertaking, predicted);
+}
+
+void BatchScheduler::RunUrgent(Running* running) {
+  if (!urgent_hint_.load(std::memory_order_relaxed)) return;
+  SentenceQueue::Next next;
+  const TimePoint start = SteadyNow();
+  {
+    MutexLock lock(&mu_);
+    urgent_hint_.store(false, std::memory_order_relaxed);
+    next = queue_.PopUrgent(start, running->clients, running->overtaking_left);
+  }
+  if (next.empty()) return;
+  DismissDead(&next);
+  if (!next.batch.empty()) RunBatch(std::move(next.batch), nullptr);
+  const Duration took = SteadyNow() - start;
+  running->overtaken += took;
+  MutexLock lock(&mu_);
+  running->overtaking_left -= took;
+  running->predicted_end += took;
 }
 
 void BatchScheduler::RunBatch(std::vector<SentenceTask> batch,
-                              Engine::Workspace* workspace) {
-  std::vector<SentenceOutput> outputs;
+                              Running* running) {
+  const BatchModel& model = *batch.front().model;
+  std::vector<SentenceInput> inputs;
+  std::vector<SentenceOutput> outputs(batch.size());
+  inputs.reserve(batch.size());
+  for (size_t i = 0; i < batch.size(); ++i) {
+    inputs.push_back(batch[i].input);
+    outputs[i].final_state = batch[i].final_state;
+  }
+  std::function<void()> between_steps;
+  if (running != nullptr) between_steps = [=] { RunUrgent(running); };
   const TimePoint start = SteadyNow();
-  const absl::Status status = RunEngine(*engine_, batch, workspace, &outputs);
+  const absl::Status status =
+      model.Run(inputs, between_steps, absl::MakeSpan(outputs));
   const Duration compute_time = SteadyNow() - start;
-  if (status.ok()) NotePace(batch, compute_time);
+  if (status.ok()) {
+    BatchCost::Sample sample = SizeOf(batch);
+    sample.time = compute_time -
+                  (running != nullptr ? running->overtaken : Duration::zero());
+    model.Observe(sample);
+  }
 
   for (size_t i = 0; i < batch.size(); ++i) {
     SentenceResult result;
@@ -181,19 +289,6 @@ void BatchScheduler::RunBatch(std::vector<SentenceTask> batch,
     result.compute_time = compute_time;
     batch[i].owner->SentenceDone(batch[i].index, status, std::move(result));
   }
-}
-
-void BatchScheduler::NotePace(const std::vector<SentenceTask>& batch,
-                              Duration compute_time) {
-  int64_t tokens = 0;
-  for (const SentenceTask& task : batch) tokens += task.cost();
-  const double sample =
-      std::chrono::duration<double>(compute_time).count() / tokens;
-  MutexLock lock(&mu_);
-  seconds_per_token_ =
-      seconds_per_token_ == 0
-          ? sample
-          : (1 - kPaceWeight) * seconds_per_token_ + kPaceWeight * sample;
 }
 
 }  // namespace elmo

@@ -1,6 +1,7 @@
 #ifndef ELMO_SERVER_BATCHING_BATCH_SCHEDULER_H_
 #define ELMO_SERVER_BATCHING_BATCH_SCHEDULER_H_
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -9,18 +10,24 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
-#include "core/engine/engine.h"
 #include "server/batching/sentence_queue.h"
 
 namespace elmo {
 
-// Runs sentences on worker threads, each with its own workspace. A free worker
-// pulls what waits; nothing waits for company. What is next is SentenceQueue's
-// decision; this is the lock, the clock and the threads around it.
+// Runs sentences on worker threads. A free worker pulls what waits; nothing
+// waits for company. What is next is SentenceQueue's decision, what it will
+// take BatchCost's; this is the lock, the clock and the threads around them.
+//
+// A sentence that cannot be done by its deadline is refused at once. Where all
+// workers are busy and a client with little to do comes, its sentences run
+// between two steps of a running batch, for at most kOvertaking of its time.
 //
 // Thread-safe.
 class BatchScheduler {
  public:
+  // Share of a batch's predicted time that urgent sentences may add to it.
+  static constexpr double kOvertaking = 0.125;
+
   struct Options {
     // Worker threads: one per CPU that the process really gets.
     int workers = 1;
@@ -30,18 +37,22 @@ class BatchScheduler {
     absl::Status Validate() const;
   };
 
-  // Starts the workers and waits until each has its workspace. `engine` must
-  // outlive the result. RESOURCE_EXHAUSTED where memory or threads run out.
+  // Starts the workers. RESOURCE_EXHAUSTED where threads run out.
   static absl::StatusOr<std::unique_ptr<BatchScheduler>> Create(
-      const Options& options, const Engine* engine);
+      const Options& options);
 
   // Drains.
   ~BatchScheduler();
 
-  // Never blocks. On OK it has taken all of *tasks, and each task's owner hears
-  // of its end exactly once; otherwise it took none. UNAVAILABLE when the queue
-  // is full or after Drain().
+  // Never blocks. The tasks are of one client and have their model set. On OK
+  // it has taken all of *tasks, and each task's owner hears of its end exactly
+  // once; otherwise it took none. UNAVAILABLE when the queue is full, when the
+  // prediction says that the deadline would pass, or after Drain().
   [[nodiscard]] absl::Status Submit(std::vector<SentenceTask>* tasks);
+
+  // The same for what belongs to work that was accepted already: refused only
+  // after Drain().
+  [[nodiscard]] absl::Status SubmitAccepted(std::vector<SentenceTask>* tasks);
 
   // Refuses new work from now on; what was accepted goes on.
   void StopAccepting();
@@ -49,37 +60,56 @@ class BatchScheduler {
   // when all owners have been told. For one thread to call, not a worker.
   void Drain();
 
-  // When a caller who was refused should try again: how long a sentence that
-  // came now would wait, by what waits and by the pace of late (zero before the
-  // first batch). A second when work is refused for good: by then the caller
-  // finds another server.
+  // When a caller who was refused should try again: the time that what waits
+  // will take. A second when work is refused for good: by then the caller finds
+  // another server.
   Duration RetryAfter() const;
-  // Tokens that wait for a worker.
+  // False from StopAccepting() on.
+  bool accepting() const;
+  // Tokens and sentences that wait for a worker.
   int64_t queued_tokens() const;
+  int64_t queued_sentences() const;
+  int busy_workers() const;
 
  private:
-  BatchScheduler(const Options& options, const Engine* engine);
+  // A batch that a worker runs, from its start to its end.
+  struct Running {
+    std::set<ClientId> clients;
+    TimePoint predicted_end;
+    Duration overtaking_left{};  // For urgent sentences in between.
+    Duration overtaken{};        // What those took.
+  };
+
+  explicit BatchScheduler(const Options& options);
 
   absl::Status StartWorkers();
-  void Work();
-  // False when the workers are to end.
-  bool NextBatch(SentenceQueue::Next* next);
-  void RunBatch(std::vector<SentenceTask> batch, Engine::Workspace* workspace);
-  void NotePace(const std::vector<SentenceTask>& batch, Duration compute_time);
+  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Admit(const std::vector<SentenceTask>& tasks, TimePoint now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Work(Running* running);
+  // False when the worker is to end.
+  bool NextBatch(Running* running, SentenceQueue::Next* next);
+  // Between two steps of the worker's batch.
+  void RunUrgent(Running* running);
+  void Begin(const std::vector<SentenceTask>& batch, TimePoint now,
+             Running* running) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `running`: null for urgent sentences.
+  void RunBatch(std::vector<SentenceTask> batch, Running* running);
 
-  const Options options_;       // Constant after construction.
-  const Engine* const engine_;  // Not owned; synchronises itself.
+  const Options options_;
 
   mutable Mutex mu_;
   CondVar work_available_;
-  CondVar worker_started_;
   SentenceQueue queue_ ABSL_GUARDED_BY(mu_);
   bool accepting_ ABSL_GUARDED_BY(mu_) = true;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
   int free_workers_ ABSL_GUARDED_BY(mu_) = 0;
-  int started_workers_ ABSL_GUARDED_BY(mu_) = 0;
-  absl::Status start_status_ ABSL_GUARDED_BY(mu_);
-  // Seconds that one worker takes per token, smoothed; 0: not known yet.
-  double seconds_per_token_ ABSL_GUARDED_BY(mu_) = 0;
+  // By worker. `overtaken` and what only RunBatch uses are the worker's own;
+  // the rest is guarded by mu_.
+  std::vector<std::unique_ptr<Running>> running_;
+  // Something was submitted while no worker was free: a hint for running
+  // batches to look, cheap enough to ask at every step.
+  std::atomic<bool> urgent_hint_{false};
 
   std::vector<std::thread> workers_;  // Last: joined before the rest dies.
 };

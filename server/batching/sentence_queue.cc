@@ -1,9 +1,32 @@
 #include "server/batching/sentence_queue.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 
 namespace elmo {
+namespace {
+
+// Deadlines nearer to each other than this are one in WorkAhead().
+constexpr Duration kBucket = std::chrono::milliseconds(16);
+
+int64_t BucketOf(TimePoint deadline) {
+  return deadline.time_since_epoch() / kBucket;
+}
+
+bool IsDead(const SentenceTask& task, TimePoint now) {
+  return task.deadline <= now || task.owner->cancelled();
+}
+
+// In a full batch: what waits will run in such ones.
+Duration CostOf(const SentenceTask& task, int rows) {
+  if (task.model == nullptr) return Duration::zero();
+  return task.steps() * task.model->cost().PerToken(rows);
+}
+
+}  // namespace
 
 absl::Status SentenceQueue::Options::Validate() const {
   const std::pair<const char*, int64_t> positive[] = {
@@ -22,70 +45,246 @@ absl::Status SentenceQueue::Options::Validate() const {
 
 absl::Status SentenceQueue::Push(std::vector<SentenceTask>* tasks,
                                  TimePoint now) {
-  int64_t cost = 0;
-  for (const SentenceTask& task : *tasks) cost += task.cost();
+  int64_t tokens = 0;
+  for (const SentenceTask& task : *tasks) tokens += task.steps();
   // What nobody waits for must not keep others out.
-  if (cost > options_.max_queued_tokens - queued_tokens_) RemoveDead(now);
-  if (cost > options_.max_queued_tokens - queued_tokens_) {
+  if (tokens > options_.max_queued_tokens - queued_tokens_) DropAllDead(now);
+  if (tokens > options_.max_queued_tokens - queued_tokens_) {
     return absl::UnavailableError(
         absl::StrCat("the queue is full: ", queued_tokens_,
-                     " tokens wait, the request adds ", cost, "; limit is ",
+                     " tokens wait, the request adds ", tokens, "; limit is ",
                      options_.max_queued_tokens));
   }
+  PushAlways(tasks, now);
+  return absl::OkStatus();
+}
+
+void SentenceQueue::PushAlways(std::vector<SentenceTask>* tasks,
+                               TimePoint now) {
+  if (tasks->empty()) return;
+  const auto client = Activate(tasks->front().client);
   for (SentenceTask& task : *tasks) {
+    ELMO_DCHECK(task.client == client->first);
     task.accepted = now;
-    queued_tokens_ += task.cost();
+    task.cost = CostOf(task, options_.max_batch_rows);
+    client->second.queued_cost += task.cost;
+    queued_cost_ += task.cost;
+    Bucket& bucket = buckets_[BucketOf(task.deadline)];
+    ++bucket.sentences;
+    bucket.cost += task.cost;
+    ++queued_sentences_;
+    queued_tokens_ += task.steps();
     const Key key(task.deadline, next_arrival_++);
-    waiting_.emplace(key, std::move(task));
+    client->second.waiting.emplace(key, std::move(task));
   }
   tasks->clear();
-  return absl::OkStatus();
 }
 
 SentenceQueue::Next SentenceQueue::PopBatch(TimePoint now, int free_workers) {
   ELMO_DCHECK(free_workers >= 1);
+  AdvanceFloor();
   Next next;
-  const auto set_aside = [&](SentenceTask task) {
-    auto& list = task.owner->cancelled() ? next.cancelled : next.expired;
-    list.push_back(std::move(task));
-  };
-  for (SentenceTask& task : dead_) set_aside(std::move(task));
-  dead_.clear();
-
+  std::vector<Candidate> heap = Candidates(now);
+  std::make_heap(heap.begin(), heap.end());
   const int64_t share = (queued_tokens_ + free_workers - 1) / free_workers;
   int64_t tokens = 0;
-  while (!waiting_.empty()) {
-    const auto first = waiting_.begin();
-    const SentenceTask& task = first->second;
-    if (task.owner->cancelled() || task.deadline <= now) {
-      set_aside(Take(first));
-      continue;
+  int64_t longest = 0;
+  bool anchor_ahead = false;
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end());
+    const Candidate candidate = heap.back();
+    heap.pop_back();
+    const SentenceTask& task = candidate.client->second.waiting.begin()->second;
+    if (next.batch.empty()) {
+      anchor_ahead = candidate.ahead;
+    } else {
+      if (static_cast<int>(next.batch.size()) >= options_.max_batch_rows ||
+          tokens + task.steps() > options_.max_batch_tokens ||
+          tokens >= share) {
+        break;
+      }
+      if (task.model != next.batch.front().model) continue;
+      // A batch ends with its longest sentence: who is behind does not wait
+      // for the long ones of who is ahead.
+      if (candidate.ahead && !anchor_ahead && task.steps() > 2 * longest) {
+        continue;
+      }
     }
-    const bool full =
-        static_cast<int>(next.batch.size()) >= options_.max_batch_rows ||
-        tokens + task.cost() > options_.max_batch_tokens || tokens >= share;
-    if (full && !next.batch.empty()) break;
-    tokens += task.cost();
-    next.batch.push_back(Take(first));
+    tokens += task.steps();
+    longest = std::max(longest, task.steps());
+    const auto client = candidate.client;
+    if (TakeFirst(client, task.cost, now, &next.batch)) {
+      heap.push_back({client->second.used > floor_ + kAhead,
+                      client->second.waiting.begin()->first, client});
+      std::push_heap(heap.begin(), heap.end());
+    }
   }
+  GiveDead(&next);
   return next;
 }
 
-void SentenceQueue::RemoveDead(TimePoint now) {
-  for (auto it = waiting_.begin(); it != waiting_.end();) {
-    const auto current = it++;
-    const SentenceTask& task = current->second;
-    if (task.owner->cancelled() || task.deadline <= now) {
-      dead_.push_back(Take(current));
+SentenceQueue::Next SentenceQueue::PopUrgent(TimePoint now,
+                                             const std::set<ClientId>& clients,
+                                             Duration budget) {
+  AdvanceFloor();
+  Next next;
+  std::vector<Candidate> heap = Candidates(now);
+  heap.erase(std::remove_if(heap.begin(), heap.end(),
+                            [&](const Candidate& candidate) {
+                              return candidate.client->second.used > floor_ ||
+                                     clients.count(candidate.client->first) > 0;
+                            }),
+             heap.end());
+  std::make_heap(heap.begin(), heap.end());
+  int64_t tokens = 0;
+  int64_t longest = 0;
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end());
+    const Candidate candidate = heap.back();
+    heap.pop_back();
+    const auto client = candidate.client;
+    const SentenceTask& task = client->second.waiting.begin()->second;
+    if (task.model == nullptr) continue;
+    if (!next.batch.empty() && task.model != next.batch.front().model) continue;
+    const int64_t steps = std::max(longest, task.steps());
+    const BatchCost cost = task.model->cost();
+    const Duration before = cost.Predict(longest, tokens);
+    const Duration after = cost.Predict(steps, tokens + task.steps());
+    if (after > budget) continue;
+    longest = steps;
+    tokens += task.steps();
+    // The room that it really takes is charged: small batches are dear.
+    if (TakeFirst(client, after - before, now, &next.batch)) {
+      heap.push_back({false, client->second.waiting.begin()->first, client});
+      std::push_heap(heap.begin(), heap.end());
     }
+  }
+  GiveDead(&next);
+  return next;
+}
+
+Duration SentenceQueue::WorkAhead(ClientId client, TimePoint deadline) const {
+  Duration earlier{};
+  const int64_t last = BucketOf(deadline);
+  for (const auto& [number, bucket] : buckets_) {
+    if (number > last) break;
+    earlier += bucket.cost;
+  }
+  // Until every other client has got as much as this one will have.
+  const auto own = clients_.find(client);
+  const Duration own_cost =
+      own == clients_.end() ? Duration::zero() : own->second.queued_cost;
+  const Duration used =
+      (own == clients_.end() ? StartOf(client) : own->second.used) + own_cost;
+  Duration fair = own_cost;
+  for (const auto& [id, other] : clients_) {
+    if (id == client) continue;
+    fair += std::clamp(used + kAhead - other.used, Duration::zero(),
+                       other.queued_cost);
+  }
+  return std::min(earlier, fair);
+}
+
+Duration SentenceQueue::StartOf(ClientId client) const {
+  const auto debt = debts_.find(client);
+  return debt == debts_.end() ? floor_ : std::max(floor_, debt->second);
+}
+
+SentenceQueue::Clients::iterator SentenceQueue::Activate(ClientId client) {
+  AdvanceFloor();
+  const auto [it, is_new] = clients_.try_emplace(client);
+  if (is_new) {
+    it->second.used = StartOf(client);
+    debts_.erase(client);
+  }
+  return it;
+}
+
+void SentenceQueue::AdvanceFloor() {
+  if (clients_.empty()) return;
+  Duration least = Duration::max();
+  for (const auto& [id, client] : clients_) {
+    least = std::min(least, client.used);
+  }
+  floor_ = std::max(floor_, least);
+}
+
+bool SentenceQueue::DropDead(Clients::iterator client, TimePoint now) {
+  std::map<Key, SentenceTask>& waiting = client->second.waiting;
+  while (!waiting.empty() && IsDead(waiting.begin()->second, now)) {
+    dead_.push_back(Remove(client, waiting.begin()));
+  }
+  if (!waiting.empty()) return true;
+  ForgetIfIdle(client);
+  return false;
+}
+
+void SentenceQueue::DropAllDead(TimePoint now) {
+  for (auto it = clients_.begin(); it != clients_.end();) {
+    const auto client = it++;
+    std::map<Key, SentenceTask>& waiting = client->second.waiting;
+    for (auto task = waiting.begin(); task != waiting.end();) {
+      const auto current = task++;
+      if (IsDead(current->second, now)) {
+        dead_.push_back(Remove(client, current));
+      }
+    }
+    ForgetIfIdle(client);
   }
 }
 
-SentenceTask SentenceQueue::Take(Waiting::iterator it) {
+std::vector<SentenceQueue::Candidate> SentenceQueue::Candidates(TimePoint now) {
+  std::vector<Candidate> candidates;
+  candidates.reserve(clients_.size());
+  for (auto it = clients_.begin(); it != clients_.end();) {
+    const auto client = it++;
+    if (!DropDead(client, now)) continue;
+    candidates.push_back({client->second.used > floor_ + kAhead,
+                          client->second.waiting.begin()->first, client});
+  }
+  return candidates;
+}
+
+bool SentenceQueue::TakeFirst(Clients::iterator client, Duration charge,
+                              TimePoint now, std::vector<SentenceTask>* batch) {
+  client->second.used += charge;
+  batch->push_back(Remove(client, client->second.waiting.begin()));
+  return DropDead(client, now);
+}
+
+SentenceTask SentenceQueue::Remove(Clients::iterator client,
+                                   std::map<Key, SentenceTask>::iterator it) {
   SentenceTask task = std::move(it->second);
-  queued_tokens_ -= task.cost();
-  waiting_.erase(it);
+  client->second.waiting.erase(it);
+  client->second.queued_cost -= task.cost;
+  queued_cost_ -= task.cost;
+  queued_tokens_ -= task.steps();
+  --queued_sentences_;
+  const auto bucket = buckets_.find(BucketOf(task.deadline));
+  bucket->second.cost -= task.cost;
+  if (--bucket->second.sentences == 0) buckets_.erase(bucket);
   return task;
+}
+
+void SentenceQueue::ForgetIfIdle(Clients::iterator client) {
+  if (!client->second.waiting.empty()) return;
+  if (client->second.used > floor_) {
+    debts_[client->first] = client->second.used;
+  }
+  clients_.erase(client);
+  if (debts_.size() < debts_to_sweep_) return;
+  for (auto it = debts_.begin(); it != debts_.end();) {
+    it = it->second <= floor_ ? debts_.erase(it) : std::next(it);
+  }
+  debts_to_sweep_ = std::max<size_t>(64, 2 * debts_.size());
+}
+
+void SentenceQueue::GiveDead(Next* next) {
+  for (SentenceTask& task : dead_) {
+    auto& list = task.owner->cancelled() ? next->cancelled : next->expired;
+    list.push_back(std::move(task));
+  }
+  dead_.clear();
 }
 
 }  // namespace elmo

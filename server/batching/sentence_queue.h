@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -11,20 +13,32 @@
 
 namespace elmo {
 
-// Decides what runs next, and together with what. Earliest deadline first, ties
-// in order of arrival: the most urgent sentence anchors the next batch, which
-// is filled in that order up to its budget. So nothing starves.
+// Decides what runs next, and together with what.
+//
+// Each client (a connection) has a clock: the worker time that its sentences
+// took. A client that returns after a pause starts level with the one that got
+// least, so that idleness saves nothing up, but what it used beyond its share
+// is not forgotten. Clients within kAhead of the one that got least come first;
+// among these, and among the others, the earliest deadline, then the earliest
+// arrival. So deadlines order the sentences, no caller can crowd out another,
+// and nothing starves: deadlines are absolute, clocks only advance.
+//
+// The first sentence anchors the batch, which is filled in the same order up to
+// its budgets with sentences of the anchor's model.
 //
 // Policy alone: no lock, no thread, no clock (time is an argument).
 // Single thread only; BatchScheduler puts a lock around it.
 class SentenceQueue {
  public:
+  // Worker time by which a client may be ahead of the others for the sake of
+  // its deadlines.
+  static constexpr Duration kAhead = std::chrono::milliseconds(250);
+
   struct Options {
     // Sentences in one batch. More raise throughput and latency.
     int max_batch_rows = 64;
     // Tokens in one batch, two boundaries per sentence included. Bounds how
-    // long an urgent sentence waits for a busy worker, and a worker's memory. A
-    // sentence over it runs alone.
+    // long a batch runs, and a worker's memory. A sentence over it runs alone.
     int64_t max_batch_tokens = 2048;
     // Push() refuses what would make more tokens wait than this. Bounds the
     // queueing delay.
@@ -34,19 +48,27 @@ class SentenceQueue {
     absl::Status Validate() const;
   };
 
-  // What PopBatch() took out. Each task is in exactly one of the lists.
+  // What a Pop took out. Each task is in exactly one of the lists.
   struct Next {
-    std::vector<SentenceTask> batch;      // To be run.
+    std::vector<SentenceTask> batch;      // To be run; all of one model.
     std::vector<SentenceTask> expired;    // Deadline passed: not to be run.
     std::vector<SentenceTask> cancelled;  // Nobody waits: not to be run.
+
+    bool empty() const {
+      return batch.empty() && expired.empty() && cancelled.empty();
+    }
   };
 
   explicit SentenceQueue(const Options& options) : options_(options) {}
 
   // Takes all of *tasks, leaving it empty, iff it returns OK; else takes none.
-  // UNAVAILABLE when they do not fit: the caller may try again later.
+  // The tasks are of one client. UNAVAILABLE when they do not fit: the caller
+  // may try again later.
   [[nodiscard]] absl::Status Push(std::vector<SentenceTask>* tasks,
                                   TimePoint now);
+
+  // The same without the limit.
+  void PushAlways(std::vector<SentenceTask>* tasks, TimePoint now);
 
   // Takes out the next batch, and what it met that is expired or cancelled.
   // `free_workers` (at least 1, the asking one included) share what waits: the
@@ -54,25 +76,79 @@ class SentenceQueue {
   // only when nothing that waits can be run.
   Next PopBatch(TimePoint now, int free_workers = 1);
 
+  // Sentences that should not wait for the end of a running batch: those of
+  // clients that are not among the batch's `clients` and got least of all, as
+  // many as are predicted to run within `budget`. May be empty.
+  Next PopUrgent(TimePoint now, const std::set<ClientId>& clients,
+                 Duration budget);
+
+  // Predicted worker time of what will run before a sentence that `client`
+  // pushed now with this deadline: what has an earlier one, unless the client's
+  // fair share comes first.
+  Duration WorkAhead(ClientId client, TimePoint deadline) const;
+
   // Nothing is left for PopBatch() to take out.
-  bool empty() const { return waiting_.empty() && dead_.empty(); }
-  // Tokens that wait to be run.
+  bool empty() const { return clients_.empty() && dead_.empty(); }
+  // Tokens and sentences that wait to be run, and their predicted time.
   int64_t queued_tokens() const { return queued_tokens_; }
+  int64_t queued_sentences() const { return queued_sentences_; }
+  Duration queued_cost() const { return queued_cost_; }
 
  private:
   // Deadline, then arrival.
   using Key = std::pair<TimePoint, uint64_t>;
-  using Waiting = std::map<Key, SentenceTask>;
+  struct Client {
+    std::map<Key, SentenceTask> waiting;  // Never empty in clients_.
+    Duration used{};                      // Its clock.
+    Duration queued_cost{};
+  };
+  using Clients = std::map<ClientId, Client>;
+  // A client whose most urgent sentence can be run.
+  struct Candidate {
+    bool ahead;  // Of the client that got least, by more than kAhead.
+    Key key;
+    Clients::iterator client;
+    // For a heap with the first to run on top.
+    bool operator<(const Candidate& other) const {
+      return std::tie(ahead, key) > std::tie(other.ahead, other.key);
+    }
+  };
 
-  // Moves what is expired or cancelled from waiting_ to dead_.
-  void RemoveDead(TimePoint now);
-  SentenceTask Take(Waiting::iterator it);
+  Duration StartOf(ClientId client) const;
+  Clients::iterator Activate(ClientId client);
+  void AdvanceFloor();
+  // Takes a client's dead sentences off its front; false when none is left, and
+  // the client with them. `client` is then invalid.
+  bool DropDead(Clients::iterator client, TimePoint now);
+  void DropAllDead(TimePoint now);
+  std::vector<Candidate> Candidates(TimePoint now);
+  // Takes out the client's first sentence and charges it; true when the client
+  // still has another that can be run.
+  bool TakeFirst(Clients::iterator client, Duration charge, TimePoint now,
+                 std::vector<SentenceTask>* batch);
+  SentenceTask Remove(Clients::iterator client,
+                      std::map<Key, SentenceTask>::iterator it);
+  void ForgetIfIdle(Clients::iterator client);
+  void GiveDead(Next* next);
 
   const Options options_;
-  Waiting waiting_;
-  std::vector<SentenceTask> dead_;  // Found by Push(), given out by PopBatch().
+  Clients clients_;  // Those with something waiting.
+  // Clocks of clients that have nothing waiting and are ahead of floor_.
+  std::map<ClientId, Duration> debts_;
+  size_t debts_to_sweep_ = 64;
+  // The clock of the client that got least; never goes back.
+  Duration floor_{};
+  std::vector<SentenceTask> dead_;  // Met, not given out yet.
   uint64_t next_arrival_ = 0;
-  int64_t queued_tokens_ = 0;  // Of waiting_.
+  int64_t queued_tokens_ = 0;  // Of clients_; the next two likewise.
+  int64_t queued_sentences_ = 0;
+  Duration queued_cost_{};
+  // What waits, by deadline in steps of kBucket.
+  struct Bucket {
+    int64_t sentences = 0;
+    Duration cost{};
+  };
+  std::map<int64_t, Bucket> buckets_;
 };
 
 }  // namespace elmo

@@ -1,20 +1,16 @@
 #ifndef ELMO_SERVER_BATCHING_SENTENCE_TASK_H_
 #define ELMO_SERVER_BATCHING_SENTENCE_TASK_H_
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "core/engine/engine.h"
+#include "server/batching/batch_model.h"
+#include "server/batching/time.h"
 
 namespace elmo {
-
-// Scheduling uses the steady clock alone: setting the wall clock changes
-// nothing.
-using TimePoint = std::chrono::steady_clock::time_point;
-using Duration = std::chrono::steady_clock::duration;
 
 // What became of one sentence.
 struct SentenceResult {
@@ -39,17 +35,28 @@ class TaskOwner {
                             SentenceResult result) = 0;
 };
 
+// Whose work a sentence is, for fairness: one number per connection.
+using ClientId = uint64_t;
+
 // One sentence to run: the unit of scheduling.
 struct SentenceTask {
-  // Its pointers must stay valid until SentenceDone(); `owner` sees to that.
+  // Its pointers must stay valid until SentenceDone(); `owner` sees to that,
+  // and to `model` and `final_state` likewise.
   SentenceInput input;
+  const BatchModel* model = nullptr;
+  LstmState* final_state = nullptr;  // As SentenceOutput::final_state.
+  ClientId client = 0;
   TimePoint deadline = TimePoint::max();
   std::shared_ptr<TaskOwner> owner;
   int index = 0;       // Which of the owner's sentences.
   TimePoint accepted;  // Set by the queue.
+  Duration cost{};     // Predicted share of a worker's time; set by the queue.
 
-  // What it costs, in tokens; the two boundaries are computed as well.
-  int64_t cost() const { return static_cast<int64_t>(input.tokens.size()) + 2; }
+  // Its steps, the two boundaries included; also its tokens where these bound
+  // or cost something.
+  int64_t steps() const {
+    return static_cast<int64_t>(input.tokens.size()) + 2;
+  }
 };
 
 }  // namespace elmo

@@ -102,14 +102,16 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const elmo::Tokenizer* tokenizer =
       elmo::Tokenizer::Create()->release();
-  static const elmo::ServedModel* model = [] {
-    auto* served = new elmo::ServedModel;
+  static const elmo::ModelRegistry* models = [] {
+    auto served = std::make_shared<elmo::ServedModel>();
     served->name = "m";
     served->engine = std::make_unique<DimensionsOnly>();
     served->warm_state.emplace();
-    return served;
+    auto* registry = new elmo::ModelRegistry;
+    ELMO_CHECK(registry->Replace({served}).ok());
+    return registry;
   }();
-  static const elmo::RequestValidator validator(SmallLimits(), model,
+  static const elmo::RequestValidator validator(SmallLimits(), models,
                                                 tokenizer);
   const grpc::Slice slice(data, size);
   grpc::ByteBuffer buffer(&slice, 1);
@@ -124,7 +126,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto sentences = static_cast<int64_t>(request.sentences_size());
   ELMO_CHECK(!counted.ok() ||
              sentences <= validator.limits().max_sentences_per_request);
-  auto plan = validator.Validate(std::move(request));
+  // The last byte chooses; a session is only for streams.
+  const bool in_stream = size > 0 && data[size - 1] % 2 == 1;
+  auto plan = validator.Validate(std::move(request), in_stream);
   ELMO_CHECK(plan.ok() || absl::IsInvalidArgument(plan.status()) ||
              absl::IsNotFound(plan.status()));
   if (!plan.ok()) return 0;

@@ -61,14 +61,14 @@ TEST_F(CommandLineTest, DefaultsAreValidAndLocal) {
 }
 
 TEST_F(CommandLineTest, ModelMayBeNamed) {
-  EXPECT_EQ(Options({}).model_directory, "/m");
-  EXPECT_EQ(Options({}).model_name, "");
+  EXPECT_EQ(Options({}).models.at(0).directory, "/m");
+  EXPECT_EQ(Options({}).models.at(0).name, "");
   const auto named = std::get<CommandLine>(Parse({"--model=news=models/a=b"}));
-  EXPECT_EQ(named.model_name, "news");
-  EXPECT_EQ(named.model_directory, "models/a=b");
+  EXPECT_EQ(named.models.at(0).name, "news");
+  EXPECT_EQ(named.models.at(0).directory, "models/a=b");
   const auto folder = std::get<CommandLine>(Parse({"--model=./a=b"}));
-  EXPECT_EQ(folder.model_name, "");
-  EXPECT_EQ(folder.model_directory, "./a=b");
+  EXPECT_EQ(folder.models.at(0).name, "");
+  EXPECT_EQ(folder.models.at(0).directory, "./a=b");
 }
 
 TEST_F(CommandLineTest, SizesAndTimesHaveUnits) {
@@ -98,11 +98,11 @@ TEST_F(CommandLineTest, EnvironmentIsReadAndFlagsGoFirst) {
                            "ELMO_REFLECTION", "ELMO_DRAIN_DELAY"}) {
     unsetenv(name);
   }
-  EXPECT_EQ(from_environment.model_directory, "/from/environment");
+  EXPECT_EQ(from_environment.models.at(0).directory, "/from/environment");
   EXPECT_EQ(from_environment.server.scheduler.queue.max_batch_rows, 7);
   EXPECT_FALSE(from_environment.server.reflection);
   EXPECT_EQ(from_environment.server.drain_delay, milliseconds(5000));
-  EXPECT_EQ(from_flags.model_directory, "/m");
+  EXPECT_EQ(from_flags.models.at(0).directory, "/m");
   EXPECT_EQ(from_flags.server.scheduler.queue.max_batch_rows, 8);
 }
 

@@ -26,9 +26,9 @@ class EmbedJobTest : public ::testing::Test {
     return std::make_shared<EmbedJob>(std::move(plan), TimePoint());
   }
   std::vector<SentenceTask> Start(const std::shared_ptr<EmbedJob>& job) {
-    return job->Start(TimePoint::max(), [this](const absl::Status& status) {
-      ends_.push_back(status);
-    });
+    return job->Start(
+        /*client=*/0, TimePoint::max(),
+        [this](const absl::Status& status) { ends_.push_back(status); });
   }
   static SentenceResult Value(float value) {
     SentenceResult result;

@@ -31,12 +31,16 @@ class RequestValidatorTest : public ::testing::Test {
   RequestValidatorTest() : tokenizer_(*Tokenizer::Create()) {}
 
   absl::StatusOr<EmbedPlan> Validate(const v1::EmbedRequest& request) {
-    return RequestValidator(limits_, &model_, tokenizer_.get())
-        .Validate(request);
+    ModelRegistry models;
+    EXPECT_THAT(models.Replace({model_}), IsOk());
+    return RequestValidator(limits_, &models, tokenizer_.get())
+        .Validate(request, in_stream_);
   }
 
-  FakeEngine* engine_ = nullptr;  // Owned by model_.
-  ServedModel model_ = FakeModel(&engine_);
+  FakeEngine* engine_ = nullptr;  // Owned by model_->
+  std::shared_ptr<ServedModel> model_ =
+      std::make_shared<ServedModel>(FakeModel(&engine_));
+  bool in_stream_ = false;
   const std::unique_ptr<Tokenizer> tokenizer_;
   RequestLimits limits_;
 };
@@ -50,7 +54,7 @@ v1::EmbedRequest TextRequest(const std::string& text) {
 TEST_F(RequestValidatorTest, DefaultIsTheAverageOfLayersPerToken) {
   const auto plan = Validate(RequestOf({"a"}));
   ASSERT_THAT(plan, IsOk());
-  EXPECT_EQ(plan->model, &model_);
+  EXPECT_EQ(plan->model, model_);
   EXPECT_EQ(plan->start_state, nullptr);
   EXPECT_EQ(plan->output.selection, OutputSpec::Selection::kMix);
   EXPECT_THAT(plan->output.mix_weights, IsEmpty());
@@ -265,7 +269,7 @@ TEST_F(RequestValidatorTest, UnknownEnumValuesAreErrors) {
               InvalidWith("output.encoding is -7", "0 to 3"));
   request = RequestOf({"a"});
   request.set_start_state(static_cast<v1::StartState>(99));
-  EXPECT_THAT(Validate(request), InvalidWith("start_state is 99", "0 to 2"));
+  EXPECT_THAT(Validate(request), InvalidWith("start_state is 99", "0 to 3"));
 }
 
 TEST_F(RequestValidatorTest, EveryOutputOptionArrives) {
@@ -291,11 +295,11 @@ TEST_F(RequestValidatorTest, WarmStartNeedsAWarmState) {
 }
 
 TEST_F(RequestValidatorTest, DefaultStartIsWarmWhereTheModelHasIt) {
-  model_.warm_state = LstmState::Zero(engine_->options().lstm);
+  model_->warm_state = LstmState::Zero(engine_->options().lstm);
   v1::EmbedRequest request = RequestOf({"a"});
-  EXPECT_EQ(Validate(request)->start_state, &*model_.warm_state);
+  EXPECT_EQ(Validate(request)->start_state, &*model_->warm_state);
   request.set_start_state(v1::WARM);
-  EXPECT_EQ(Validate(request)->start_state, &*model_.warm_state);
+  EXPECT_EQ(Validate(request)->start_state, &*model_->warm_state);
   request.set_start_state(v1::ZERO);
   EXPECT_EQ(Validate(request)->start_state, nullptr);
 }

@@ -18,14 +18,14 @@ const TimePoint kReceived = TimePoint() + std::chrono::hours(1);
 class ResponseBuilderTest : public ::testing::Test {
  protected:
   ResponseBuilderTest() {
-    plan_.model = &model_;
+    plan_.model = model_;
     plan_.sentences = {{{"a", "b"}, {{0, 1}, {2, 3}}}, {{}, {}}};
   }
 
   // Ends all sentences; value i of sentence s is 10 s + i.
   v1::EmbedResponse Build() {
     const auto job = std::make_shared<EmbedJob>(plan_, kReceived);
-    job->Start(TimePoint::max(), [](const absl::Status&) {});
+    job->Start(/*client=*/0, TimePoint::max(), [](const absl::Status&) {});
     for (int s = 0; s < static_cast<int>(plan_.sentences.size()); ++s) {
       SentenceResult result;
       result.values.resize(
@@ -48,7 +48,8 @@ class ResponseBuilderTest : public ::testing::Test {
   }
 
   FakeEngine* engine_ = nullptr;  // Owned by model_.
-  const ServedModel model_ = FakeModel(&engine_);
+  const std::shared_ptr<const ServedModel> model_ =
+      std::make_shared<ServedModel>(FakeModel(&engine_));
   EmbedPlan plan_;
 };
 

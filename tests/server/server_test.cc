@@ -20,6 +20,12 @@ constexpr char kWatch[] = "/grpc.health.v1.Health/Watch";
 constexpr char kReflect[] =
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
+std::vector<ServedModel> Models(ServedModel model) {
+  std::vector<ServedModel> models;
+  models.push_back(std::move(model));
+  return models;
+}
+
 grpc::Status Embed(TestServer* server) {
   grpc::ClientContext context;
   v1::EmbedResponse response;
@@ -61,7 +67,7 @@ TEST(ServerTest, ShutdownFinishesWhatWasAcceptedThoughSomebodyWatches) {
 
   server.engine().Block();
   auto running = std::async(std::launch::async, [&] { return Embed(&server); });
-  server.engine().WaitForRuns(3);  // Two were the warm-up.
+  server.engine().WaitForRuns(4);  // Three were the warm-up.
   auto waiting = std::async(std::launch::async, [&] { return Embed(&server); });
   while (server.server().scheduler().queued_tokens() == 0) {
     std::this_thread::yield();
@@ -94,7 +100,7 @@ TEST(ServerTest, WhileFinishingNewCallsAreToldToTryElsewhere) {
   TestServer server;
   server.engine().Block();
   auto running = std::async(std::launch::async, [&] { return Embed(&server); });
-  server.engine().WaitForRuns(3);  // Two were the warm-up.
+  server.engine().WaitForRuns(4);  // Three were the warm-up.
   const auto stopped =
       std::async(std::launch::async, [&] { server.server().Shutdown(); });
   // Accepted at first, until the server has got that far: those wait.
@@ -188,7 +194,7 @@ TEST(ServerTest, PortInUseIsAnErrorThatNamesTheAddress) {
   ServerOptions options = TestServer::Options();
   options.listen = server.server().address();
   FakeEngine* engine = nullptr;
-  EXPECT_THAT(Server::Create(options, FakeModel(&engine)),
+  EXPECT_THAT(Server::Create(options, Models(FakeModel(&engine))),
               StatusIs(absl::StatusCode::kUnavailable,
                        HasSubstr("cannot listen on " + options.listen)));
 }
@@ -206,7 +212,7 @@ TEST(ServerTest, BadOptionsAreAnError) {
   options.scheduler.workers = 0;
   FakeEngine* engine = nullptr;
   EXPECT_THAT(
-      Server::Create(options, FakeModel(&engine)),
+      Server::Create(options, Models(FakeModel(&engine))),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("workers is 0")));
 }
 
@@ -215,7 +221,7 @@ TEST(ServerTest, ModelThatCannotRunIsNotServed) {
   ServedModel model = FakeModel(&engine);
   engine->FailWith(absl::InternalError("does not compute"));
   EXPECT_THAT(
-      Server::Create(TestServer::Options(), std::move(model)),
+      Server::Create(TestServer::Options(), Models(std::move(model))),
       StatusIs(absl::StatusCode::kInternal, HasSubstr("does not compute")));
 }
 

@@ -1,14 +1,16 @@
 #include "tests/testing/fake_engine.h"
 
+#include <atomic>
 #include <new>
-#include <thread>
 #include <utility>
+
+#include "absl/cleanup/cleanup.h"
 
 namespace elmo::testing {
 namespace {
 
 struct FakeWorkspace : Engine::Workspace {
-  std::thread::id owner = std::this_thread::get_id();
+  std::atomic<bool> in_use{false};
 };
 
 // FNV-1a, a byte at a time.
@@ -37,6 +39,9 @@ std::vector<float> FakeEngine::Values(const SentenceInput& input) {
     for (const char c : token) Mix(static_cast<unsigned char>(c), &hash);
   }
   Mix(input.start_state != nullptr, &hash);
+  if (input.start_state != nullptr && !input.start_state->h.empty()) {
+    Mix(static_cast<uint64_t>(input.start_state->h.front()), &hash);
+  }
   std::vector<float> values(
       OutputSize(*input.output, FakeModelOptions(),
                  static_cast<int64_t>(input.tokens.size())));
@@ -47,6 +52,16 @@ std::vector<float> FakeEngine::Values(const SentenceInput& input) {
   return values;
 }
 
+LstmState FakeEngine::FinalState(const SentenceInput& input) {
+  LstmState state = LstmState::Zero(FakeModelOptions().lstm);
+  const float before =
+      input.start_state == nullptr || input.start_state->h.empty()
+          ? 0
+          : input.start_state->h.front();
+  state.h.front() = before + 1 + static_cast<float>(input.tokens.size());
+  return state;
+}
+
 std::unique_ptr<Engine::Workspace> FakeEngine::CreateWorkspace() const {
   return std::make_unique<FakeWorkspace>();
 }
@@ -54,10 +69,11 @@ std::unique_ptr<Engine::Workspace> FakeEngine::CreateWorkspace() const {
 absl::Status FakeEngine::Run(absl::Span<const SentenceInput> inputs,
                              Workspace* workspace,
                              absl::Span<SentenceOutput> outputs) const {
-  if (static_cast<FakeWorkspace*>(workspace)->owner !=
-      std::this_thread::get_id()) {
-    return absl::InternalError("the workspace is another thread's");
+  auto& in_use = static_cast<FakeWorkspace*>(workspace)->in_use;
+  if (in_use.exchange(true)) {
+    return absl::InternalError("the workspace is in use by another run");
   }
+  const absl::Cleanup release = [&] { in_use = false; };
   std::vector<Tokens> batch;
   for (const SentenceInput& input : inputs) {
     batch.emplace_back(input.tokens.begin(), input.tokens.end());
@@ -66,12 +82,25 @@ absl::Status FakeEngine::Run(absl::Span<const SentenceInput> inputs,
     MutexLock lock(&mu_);
     batches_.push_back(std::move(batch));
     changed_.NotifyAll();
-    while (blocked_) changed_.Wait(&mu_);
+    // What runs between the steps of another run is not held up.
+    for (int steps = steps_; blocked_ && workspace->between_steps;) {
+      if (steps == steps_) {
+        changed_.Wait(&mu_);
+        continue;
+      }
+      steps = steps_;
+      mu_.Unlock();
+      workspace->between_steps();
+      mu_.Lock();
+    }
     if (throw_) throw std::bad_alloc();
     if (!failure_.ok()) return failure_;
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     outputs[i].values = Values(inputs[i]);
+    if (outputs[i].final_state != nullptr) {
+      *outputs[i].final_state = FinalState(inputs[i]);
+    }
   }
   return absl::OkStatus();
 }
@@ -84,6 +113,12 @@ void FakeEngine::Block() {
 void FakeEngine::Unblock() {
   MutexLock lock(&mu_);
   blocked_ = false;
+  changed_.NotifyAll();
+}
+
+void FakeEngine::Step() {
+  MutexLock lock(&mu_);
+  ++steps_;
   changed_.NotifyAll();
 }
 

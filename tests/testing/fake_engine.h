@@ -24,15 +24,21 @@ class FakeEngine final : public Engine {
   // What Run() answers for a sentence, whatever its mates.
   static std::vector<float> Values(const SentenceInput& input);
 
+  // Counts the tokens, and one for each sentence, since the zero state.
+  static LstmState FinalState(const SentenceInput& input);
+
   const ModelOptions& options() const override { return options_; }
   std::unique_ptr<Workspace> CreateWorkspace() const override;
-  // INTERNAL unless called on the thread that made the workspace.
+  // INTERNAL when the workspace is in use by another run.
   absl::Status Run(absl::Span<const SentenceInput> inputs, Workspace* workspace,
                    absl::Span<SentenceOutput> outputs) const override;
 
-  // Runs that begin from now on wait inside Run() until Unblock().
+  // Runs that begin from now on wait inside Run() until Unblock(), but for
+  // those that run between the steps of another.
   void Block();
   void Unblock();
+  // Runs that wait take a step: what is between steps happens once.
+  void Step();
   // Until `count` runs in all have begun.
   void WaitForRuns(int count) const;
   // Every later run fails so; OK: they succeed again.
@@ -49,6 +55,7 @@ class FakeEngine final : public Engine {
   mutable CondVar changed_;
   mutable std::vector<std::vector<Tokens>> batches_ ABSL_GUARDED_BY(mu_);
   bool blocked_ ABSL_GUARDED_BY(mu_) = false;
+  mutable int steps_ ABSL_GUARDED_BY(mu_) = 0;
   bool throw_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 };

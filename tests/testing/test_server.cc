@@ -26,7 +26,9 @@ ServerOptions TestServer::Options() {
 }
 
 TestServer::TestServer(const ServerOptions& options) {
-  auto server = Server::Create(options, FakeModel(&engine_));
+  std::vector<ServedModel> models;
+  models.push_back(FakeModel(&engine_));
+  auto server = Server::Create(options, std::move(models));
   if (!server.ok()) {
     std::fprintf(stderr, "%s\n", server.status().ToString().c_str());
     std::abort();

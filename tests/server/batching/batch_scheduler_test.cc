@@ -27,20 +27,25 @@ Owner OwnerOf(Sentences sentences) {
 
 class BatchSchedulerTest : public ::testing::Test {
  protected:
+  // 1 ms a token, whatever the steps.
+  static inline const BatchCost kCost{
+      {10, 10, std::chrono::milliseconds(10)},
+      {10, 160, std::chrono::milliseconds(160)}};
+
   ~BatchSchedulerTest() override { engine_.Unblock(); }
 
   void Start(int workers, const SentenceQueue::Options& queue = {}) {
     BatchScheduler::Options options;
     options.workers = workers;
     options.queue = queue;
-    auto scheduler = BatchScheduler::Create(options, &engine_);
+    auto scheduler = BatchScheduler::Create(options);
     ASSERT_THAT(scheduler, IsOk());
     scheduler_ = *std::move(scheduler);
   }
 
-  absl::Status Submit(const Owner& owner,
-                      TimePoint deadline = TimePoint::max()) {
-    auto tasks = RecordingOwner::Tasks(owner, deadline);
+  absl::Status Submit(const Owner& owner, TimePoint deadline = TimePoint::max(),
+                      ClientId client = 0) {
+    auto tasks = RecordingOwner::Tasks(owner, deadline, client, model_.get());
     return scheduler_->Submit(&tasks);
   }
 
@@ -55,6 +60,8 @@ class BatchSchedulerTest : public ::testing::Test {
   }
 
   FakeEngine engine_;
+  const std::unique_ptr<BatchModel> model_ =
+      *BatchModel::Create(&engine_, /*workers=*/1, kCost);
   std::unique_ptr<BatchScheduler> scheduler_;  // Goes before the engine.
 };
 
@@ -265,13 +272,72 @@ TEST_F(BatchSchedulerTest, ManySubmittersAllHearOfEverySentenceOnce) {
   for (const Owner& owner : owners) EXPECT_EQ(owner->num_ends(), 3);
 }
 
+TEST_F(BatchSchedulerTest, AnotherClientsSentenceOvertakesALongBatch) {
+  Start(/*workers=*/1);
+  engine_.Block();
+  const Owner batch = OwnerOf({std::vector<std::string>(500, "w")});
+  ASSERT_THAT(Submit(batch, TimePoint::max(), /*client=*/1), IsOk());
+  engine_.WaitForRuns(1);
+  const Owner urgent = OwnerOf({{"a"}});
+  ASSERT_THAT(Submit(urgent, TimePoint::max(), /*client=*/2), IsOk());
+  engine_.Step();
+  urgent->WaitForAll();
+  EXPECT_THAT(urgent->end(0), IsOk());
+  EXPECT_EQ(batch->num_ends(), 0);
+  engine_.Unblock();
+  batch->WaitForAll();
+  EXPECT_THAT(batch->end(0), IsOk());
+}
+
+TEST_F(BatchSchedulerTest, TheBatchsOwnClientWaitsForItsEnd) {
+  Start(/*workers=*/1);
+  engine_.Block();
+  const Owner batch = OwnerOf({std::vector<std::string>(500, "w")});
+  ASSERT_THAT(Submit(batch, TimePoint::max(), /*client=*/1), IsOk());
+  engine_.WaitForRuns(1);
+  const Owner same = OwnerOf({{"a"}});
+  ASSERT_THAT(Submit(same, TimePoint::max(), /*client=*/1), IsOk());
+  engine_.Step();
+  EXPECT_EQ(scheduler_->queued_sentences(), 1);
+  EXPECT_EQ(same->num_ends(), 0);
+  engine_.Unblock();
+  same->WaitForAll();
+  EXPECT_THAT(engine_.batches(), SizeIs(2));
+}
+
+TEST_F(BatchSchedulerTest, WhatCannotBeDoneInTimeIsRefusedAtOnce) {
+  Start(/*workers=*/1);
+  Occupy();
+  const TimePoint now = std::chrono::steady_clock::now();
+  // At 1 ms a token.
+  const Owner waiting = OwnerOf({std::vector<std::string>(2000, "w")});
+  ASSERT_THAT(Submit(waiting, now + std::chrono::seconds(60)), IsOk());
+  EXPECT_THAT(Submit(OwnerOf({{"a"}}), now + std::chrono::seconds(61)), IsOk());
+  const Owner refused = OwnerOf({std::vector<std::string>(2000, "w")});
+  EXPECT_THAT(Submit(refused, now + std::chrono::seconds(1)),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("cannot be done by the deadline")));
+  EXPECT_EQ(refused->num_ends(), 0);
+  engine_.Unblock();
+}
+
+TEST_F(BatchSchedulerTest, WhatBelongsToAcceptedWorkIsTakenUntilTheDrain) {
+  Start(/*workers=*/1);
+  scheduler_->StopAccepting();
+  const Owner rest = OwnerOf({{"a"}});
+  auto tasks = RecordingOwner::Tasks(rest, TimePoint::max(), 0, model_.get());
+  ASSERT_THAT(scheduler_->SubmitAccepted(&tasks), IsOk());
+  scheduler_->Drain();
+  EXPECT_THAT(rest->end(0), IsOk());
+  const Owner late = OwnerOf({{"b"}});
+  tasks = RecordingOwner::Tasks(late, TimePoint::max(), 0, model_.get());
+  EXPECT_THAT(scheduler_->SubmitAccepted(&tasks),
+              StatusIs(absl::StatusCode::kUnavailable, _));
+}
+
 TEST_F(BatchSchedulerTest, RetryAfterGrowsWithWhatWaits) {
   Start(/*workers=*/1);
   EXPECT_EQ(scheduler_->RetryAfter(), Duration::zero());
-  // The pace is known from the first batch on.
-  const Owner first = OwnerOf({{"a"}});
-  ASSERT_THAT(Submit(first), IsOk());
-  first->WaitForAll();
   Occupy();
   const Owner some = OwnerOf({std::vector<std::string>(1000, "w")});
   const Owner more = OwnerOf({std::vector<std::string>(30000, "w")});
@@ -282,37 +348,11 @@ TEST_F(BatchSchedulerTest, RetryAfterGrowsWithWhatWaits) {
 }
 
 TEST(BatchSchedulerCreateTest, RefusesNoWorkers) {
-  FakeEngine engine;
   BatchScheduler::Options options;
   options.workers = 0;
   EXPECT_THAT(
-      BatchScheduler::Create(options, &engine),
+      BatchScheduler::Create(options),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("workers is 0")));
-}
-
-// An engine that is out of memory from the start.
-class NoMemoryEngine : public Engine {
- public:
-  const ModelOptions& options() const override { return options_; }
-  std::unique_ptr<Workspace> CreateWorkspace() const override {
-    throw std::bad_alloc();
-  }
-  absl::Status Run(absl::Span<const SentenceInput>, Workspace*,
-                   absl::Span<SentenceOutput>) const override {
-    return absl::InternalError("not reached");
-  }
-
- private:
-  const ModelOptions options_;
-};
-
-TEST(BatchSchedulerCreateTest, WorkspaceThatDoesNotFitIsAnError) {
-  const NoMemoryEngine engine;
-  BatchScheduler::Options options;
-  options.workers = 2;
-  EXPECT_THAT(
-      BatchScheduler::Create(options, &engine),
-      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("workspace")));
 }
 
 }  // namespace

@@ -23,12 +23,15 @@ class RecordingOwner final : public TaskOwner {
 
   static std::vector<SentenceTask> Tasks(
       const std::shared_ptr<RecordingOwner>& owner,
-      TimePoint deadline = TimePoint::max()) {
+      TimePoint deadline = TimePoint::max(), ClientId client = 0,
+      const BatchModel* model = nullptr) {
     std::vector<SentenceTask> tasks(owner->sentences_.size());
     for (size_t i = 0; i < tasks.size(); ++i) {
       tasks[i].input.tokens = owner->sentences_[i];
       tasks[i].input.output = &owner->output_;
       tasks[i].owner = owner;
+      tasks[i].client = client;
+      tasks[i].model = model;
       tasks[i].index = static_cast<int>(i);
       tasks[i].deadline = deadline;
     }

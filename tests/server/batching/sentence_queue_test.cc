@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "tests/server/batching/recording_owner.h"
+#include "tests/testing/fake_engine.h"
 #include "tests/testing/status_matchers.h"
 
 namespace elmo::testing {
@@ -28,6 +31,33 @@ Owner OwnerOf(int num_tokens) {
 
 class SentenceQueueTest : public ::testing::Test {
  protected:
+  // Each step of a batch takes 1 ms, each token 1 ms: a sentence of n steps
+  // costs 2 n ms alone, and n + n / 64 ms of a batch of 64.
+  SentenceQueueTest() {
+    const BatchCost cost({10, 10, milliseconds(20)},
+                         {10, 160, milliseconds(170)});
+    model_ = *BatchModel::Create(&engine_, /*workers=*/1, cost);
+  }
+
+  // A client's sentence of `steps` steps.
+  Owner PushFor(SentenceQueue* queue, ClientId client, int steps,
+                milliseconds time_left) {
+    Owner owner = OwnerOf(steps - 2);
+    auto tasks =
+        RecordingOwner::Tasks(owner, kNow + time_left, client, model_.get());
+    EXPECT_THAT(queue->Push(&tasks, kNow), IsOk());
+    return owner;
+  }
+
+  static std::vector<ClientId> Clients(const std::vector<SentenceTask>& tasks) {
+    std::vector<ClientId> clients;
+    for (const SentenceTask& task : tasks) clients.push_back(task.client);
+    return clients;
+  }
+
+  FakeEngine engine_;
+  std::unique_ptr<BatchModel> model_;
+
   // Pushes an owner's sentences; the owner is named by its address below.
   Owner Push(SentenceQueue* queue, int num_tokens, milliseconds time_left) {
     Owner owner = OwnerOf(num_tokens);
@@ -219,6 +249,174 @@ TEST_F(SentenceQueueTest, QueueWithOnlyRemovedWorkIsNotEmpty) {
   EXPECT_FALSE(queue.empty());
   EXPECT_THAT(queue.PopBatch(kNow).cancelled, SizeIs(1));
   EXPECT_TRUE(queue.empty());
+}
+
+SentenceQueue::Options Rows(int rows) {
+  SentenceQueue::Options options;
+  options.max_batch_rows = rows;
+  return options;
+}
+
+TEST_F(SentenceQueueTest, FloodOfOneClientDoesNotDelayAnother) {
+  SentenceQueue queue(Rows(1));
+  // Some time ago it took more than its share.
+  for (int i = 0; i < 400; ++i) PushFor(&queue, 1, 10, milliseconds(1000));
+  for (int i = 0; i < 100; ++i) queue.PopBatch(kNow);
+  // The flood's deadlines are earlier, and it came first.
+  for (int i = 0; i < 3; ++i) PushFor(&queue, 2, 10, milliseconds(9000));
+  for (int i = 0; i < 30; ++i) queue.PopBatch(kNow);
+  PushFor(&queue, 3, 10, milliseconds(9000));
+  std::vector<ClientId> order;
+  for (int i = 0; i < 60; ++i) {
+    order.push_back(queue.PopBatch(kNow).batch.at(0).client);
+  }
+  EXPECT_THAT(order, ::testing::Contains(3));
+}
+
+TEST_F(SentenceQueueTest, WorkersAreSharedEvenlyWhateverTheLengths) {
+  SentenceQueue queue(Rows(1));
+  for (int i = 0; i < 600; ++i) PushFor(&queue, 1, 10, milliseconds(5000));
+  for (int i = 0; i < 60; ++i) PushFor(&queue, 2, 100, milliseconds(5000));
+  int64_t steps[3] = {};
+  for (int i = 0; i < 300; ++i) {
+    const auto next = queue.PopBatch(kNow);
+    steps[next.batch.at(0).client] += next.batch.at(0).steps();
+  }
+  // Neither is ahead by more than kAhead and one sentence: 250 ms at 2 ms a
+  // step in batches of one, and 100 steps.
+  EXPECT_LE(std::abs(steps[1] - steps[2]), 125 + 100);
+  EXPECT_GT(steps[1], 1000);
+}
+
+TEST_F(SentenceQueueTest, AmongEqualsTheDeadlineDecidesNotTheClient) {
+  SentenceQueue queue({});
+  PushFor(&queue, 1, 10, milliseconds(300));
+  PushFor(&queue, 2, 10, milliseconds(100));
+  PushFor(&queue, 1, 10, milliseconds(200));
+  EXPECT_THAT(Clients(queue.PopBatch(kNow).batch), ElementsAre(2, 1, 1));
+}
+
+TEST_F(SentenceQueueTest, IdlenessSavesNothingUp) {
+  SentenceQueue queue(Rows(1));
+  PushFor(&queue, 1, 10, milliseconds(5000));
+  queue.PopBatch(kNow);
+  for (int i = 0; i < 500; ++i) PushFor(&queue, 2, 10, milliseconds(5000));
+  for (int i = 0; i < 200; ++i) queue.PopBatch(kNow);
+  // Client 1 was away for 200 sentences; it may not have 200 in a row now.
+  for (int i = 0; i < 200; ++i) PushFor(&queue, 1, 10, milliseconds(100));
+  int of_client_2 = 0;
+  for (int i = 0; i < 100; ++i) {
+    of_client_2 += queue.PopBatch(kNow).batch.at(0).client == 2 ? 1 : 0;
+  }
+  EXPECT_GE(of_client_2, 30);
+}
+
+TEST_F(SentenceQueueTest, DebtOutlivesAnEmptyQueue) {
+  SentenceQueue queue(Rows(1));
+  PushFor(&queue, 2, 10, milliseconds(9000));
+  // 400 ms beyond client 2, more than kAhead, and nothing left waiting.
+  PushFor(&queue, 1, 200, milliseconds(1));
+  EXPECT_EQ(queue.PopBatch(kNow).batch.at(0).client, 1u);
+  PushFor(&queue, 1, 10, milliseconds(1));
+  EXPECT_EQ(queue.PopBatch(kNow).batch.at(0).client, 2u);
+}
+
+TEST_F(SentenceQueueTest, SentencesOfTwoModelsNeverShareABatch) {
+  SentenceQueue queue({});
+  const auto other = *BatchModel::Create(&engine_, /*workers=*/1);
+  PushFor(&queue, 1, 10, milliseconds(100));
+  const Owner owner = OwnerOf(8);
+  auto tasks =
+      RecordingOwner::Tasks(owner, kNow + milliseconds(200), 2, other.get());
+  ASSERT_THAT(queue.Push(&tasks, kNow), IsOk());
+  PushFor(&queue, 3, 10, milliseconds(300));
+  EXPECT_THAT(Clients(queue.PopBatch(kNow).batch), ElementsAre(1, 3));
+  EXPECT_THAT(Clients(queue.PopBatch(kNow).batch), ElementsAre(2));
+}
+
+TEST_F(SentenceQueueTest, ShortSentenceIsNotTiedToLongOnesOfWhoIsAhead) {
+  SentenceQueue::Options options;
+  options.max_batch_tokens = 300;
+  SentenceQueue queue(options);
+  for (int i = 0; i < 6; ++i) PushFor(&queue, 1, 100, milliseconds(500));
+  PushFor(&queue, 2, 10, milliseconds(9000));
+  // After these client 1 is ahead by more than kAhead.
+  ASSERT_THAT(Clients(queue.PopBatch(kNow).batch), ElementsAre(1, 1, 1));
+  EXPECT_THAT(Clients(queue.PopBatch(kNow).batch), ElementsAre(2));
+  EXPECT_THAT(Clients(queue.PopBatch(kNow).batch), ElementsAre(1, 1, 1));
+}
+
+TEST_F(SentenceQueueTest, UrgentIsTheShortSentenceOfAClientThatGotLeast) {
+  SentenceQueue queue({});
+  PushFor(&queue, 1, 10, milliseconds(100));
+  PushFor(&queue, 2, 10, milliseconds(200));
+  const auto next = queue.PopUrgent(kNow, /*clients=*/{1}, milliseconds(20));
+  EXPECT_THAT(Clients(next.batch), ElementsAre(2));
+}
+
+TEST_F(SentenceQueueTest, UrgentSentencesKeepToTheBudgetTogether) {
+  SentenceQueue queue({});
+  for (int i = 0; i < 5; ++i) PushFor(&queue, 2, 10, milliseconds(200));
+  // 10 steps and n times 10 tokens: two sentences take 30 ms, three 40.
+  EXPECT_THAT(queue.PopUrgent(kNow, {1}, milliseconds(19)).batch, IsEmpty());
+  EXPECT_THAT(queue.PopUrgent(kNow, {1}, milliseconds(39)).batch, SizeIs(2));
+}
+
+TEST_F(SentenceQueueTest, WhoHadUrgentSentencesPaysWhatTheyTake) {
+  SentenceQueue queue({});
+  for (int i = 0; i < 2; ++i) PushFor(&queue, 2, 10, milliseconds(200));
+  PushFor(&queue, 3, 10, milliseconds(300));
+  EXPECT_THAT(Clients(queue.PopUrgent(kNow, {1}, milliseconds(21)).batch),
+              ElementsAre(2));
+  EXPECT_THAT(Clients(queue.PopUrgent(kNow, {1}, milliseconds(21)).batch),
+              ElementsAre(3));
+}
+
+TEST_F(SentenceQueueTest, WorkAheadIsWhatHasAnEarlierDeadline) {
+  SentenceQueue queue({});
+  EXPECT_EQ(queue.WorkAhead(1, kNow + milliseconds(100)), Duration::zero());
+  PushFor(&queue, 1, 64, milliseconds(100));   // 65 ms in a batch of 64.
+  PushFor(&queue, 1, 128, milliseconds(300));  // 130 ms.
+  const auto ms = [&](int time_left) {
+    return std::chrono::duration<double, std::milli>(
+               queue.WorkAhead(1, kNow + milliseconds(time_left)))
+        .count();
+  };
+  EXPECT_NEAR(ms(50), 0, 1e-3);
+  EXPECT_NEAR(ms(200), 65, 1e-3);
+  EXPECT_NEAR(ms(400), 195, 1e-3);
+}
+
+TEST_F(SentenceQueueTest, FloodIsNotAheadOfAClientWithinItsShare) {
+  SentenceQueue queue({});
+  for (int i = 0; i < 100; ++i) PushFor(&queue, 1, 64, milliseconds(100));
+  EXPECT_GT(queue.WorkAhead(1, kNow + milliseconds(500)), milliseconds(6000));
+  EXPECT_LE(queue.WorkAhead(2, kNow + milliseconds(500)),
+            SentenceQueue::kAhead);
+}
+
+TEST_F(SentenceQueueTest, PushAlwaysGoesBeyondTheLimit) {
+  SentenceQueue::Options options;
+  options.max_queued_tokens = 3;
+  SentenceQueue queue(options);
+  Push(&queue, 1, milliseconds(10));
+  const Owner owner = OwnerOf(5);
+  auto tasks = RecordingOwner::Tasks(owner, kNow + milliseconds(10));
+  queue.PushAlways(&tasks, kNow);
+  EXPECT_EQ(queue.queued_tokens(), 10);
+  EXPECT_EQ(queue.queued_sentences(), 2);
+}
+
+TEST_F(SentenceQueueTest, CountsReturnToZero) {
+  SentenceQueue queue(Rows(3));
+  for (int i = 0; i < 50; ++i) {
+    PushFor(&queue, i % 7, 3 + i, milliseconds(i - 5));
+  }
+  while (!queue.empty()) queue.PopBatch(kNow);
+  EXPECT_EQ(queue.queued_tokens(), 0);
+  EXPECT_EQ(queue.queued_sentences(), 0);
+  EXPECT_EQ(queue.queued_cost(), Duration::zero());
+  EXPECT_EQ(queue.WorkAhead(1, TimePoint::max()), Duration::zero());
 }
 
 TEST(SentenceQueueOptionsTest, RefusesWhatIsNotPositiveAndNamesIt) {

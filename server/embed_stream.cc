@@ -1,0 +1,363 @@
+#include "server/embed_stream.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "server/grpc_message.h"
+#include "server/grpc_status.h"
+#include "server/response_builder.h"
+#include "spdlog/spdlog.h"
+
+namespace elmo {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How soon to ask again for room, when nothing of this stream's own is running
+// whose end would tell.
+constexpr Duration kMinRetry = milliseconds(5);
+constexpr Duration kMaxRetry = milliseconds(200);
+
+}  // namespace
+
+EmbedStream::EmbedStream(const EmbedContext& context,
+                         grpc::CallbackServerContext* rpc)
+    : context_(context),
+      rpc_(rpc),
+      client_(ClientOf(*rpc)),
+      stall_guard_(rpc, context.stall_timeout) {
+  context_.in_flight->CallStarted();
+}
+
+void EmbedStream::Start() {
+  self_ = shared_from_this();
+  Actions actions;
+  {
+    MutexLock lock(&mu_);
+    actions = NextActions();
+  }
+  Do(actions);
+}
+
+void EmbedStream::Drain() {
+  Actions actions;
+  {
+    MutexLock lock(&mu_);
+    FailWith(absl::UnavailableError("the server is shutting down"));
+    actions = NextActions();
+  }
+  Do(actions);
+}
+
+void EmbedStream::OnReadDone(bool ok) {
+  Actions actions;
+  {
+    MutexLock lock(&mu_);
+    reading_ = false;
+    if (!ok) {
+      reads_done_ = true;
+    } else if (failure_.ok() && !dropping_) {
+      absl::Status status;
+      try {
+        status = TakeRequest();
+      } catch (const std::exception& e) {  // Out of memory.
+        status = absl::InternalError(e.what());
+      }
+      if (!status.ok()) {
+        FailWith(absl::Status(
+            status.code(),
+            absl::StrCat("request ", requests_ - 1, ": ", status.message())));
+      }
+      SubmitWaiting();
+    }
+    actions = NextActions();
+  }
+  Do(actions);
+}
+
+absl::Status EmbedStream::TakeRequest() {
+  ++requests_;
+  ELMO_ASSIGN_OR_RETURN(
+      AcceptedRequest accepted,
+      AcceptRequest(*context_.validator, &request_, /*in_stream=*/true));
+  const TimePoint now = std::chrono::steady_clock::now();
+  const auto entry = std::make_shared<Entry>();
+  entry->bytes = accepted.bytes;
+  entry->session = accepted.plan.session;
+  const std::shared_ptr<const ServedModel> model = accepted.plan.model;
+  entry->job = std::make_shared<EmbedJob>(std::move(accepted.plan), now);
+  const std::weak_ptr<Entry> weak = entry;
+  entry->tasks = entry->job->Start(
+      client_, DeadlineOf(*rpc_, now, context_.default_deadline),
+      [this, weak](const absl::Status& status) {
+        JobDone(weak.lock(), status);
+      },
+      [this, weak] { SubmitNextOfSession(weak.lock()); });
+  if (entry->session) {
+    // Taken out in order, from the back.
+    std::reverse(entry->tasks.begin(), entry->tasks.end());
+    for (SentenceTask& task : entry->tasks) {
+      task.input.start_state = &session_state_;
+      task.final_state = &session_state_;
+    }
+  }
+  open_.push_back(entry);
+  return absl::OkStatus();
+}
+
+void EmbedStream::SubmitWaiting() {
+  if (dropping_ || finished_) return;
+  bool own_work = false;      // Its end will bring us back here.
+  bool session_busy = false;  // A session's request before is not done.
+  for (const EntryPtr& entry : open_) {
+    if (entry->submitted) {
+      own_work = true;
+      session_busy |= entry->session && !entry->done;
+      continue;
+    }
+    if (entry->session && session_busy) return;
+    const absl::Status status = Submit(entry);
+    if (status.ok()) {
+      own_work = true;
+      session_busy |= entry->session;
+      continue;
+    }
+    if (!context_.scheduler->accepting()) {
+      // Those behind it were read, but never accepted.
+      FailWith(status);
+      open_.erase(std::find(open_.begin(), open_.end(), entry), open_.end());
+    } else if (!own_work) {
+      RetryLater();
+    }
+    return;
+  }
+}
+
+absl::Status EmbedStream::Submit(const EntryPtr& entry) {
+  if (!entry->reserved) {
+    ELMO_RETURN_IF_ERROR(context_.in_flight->Reserve(client_, entry->bytes));
+    entry->reserved = true;
+  }
+  if (!entry->session) {
+    const absl::Status status = context_.scheduler->Submit(&entry->tasks);
+    entry->submitted = status.ok();
+    if (!status.ok()) Release(*entry);
+    entry->reserved = status.ok();
+    return status;
+  }
+  const std::shared_ptr<const ServedModel>& model = entry->job->plan().model;
+  if (session_model_ != model) {
+    session_model_ = model;
+    session_state_ = LstmState::Zero(model->engine->options().lstm);
+  }
+  std::vector<SentenceTask> first = {entry->tasks.back()};
+  const absl::Status status = context_.scheduler->Submit(&first);
+  entry->submitted = status.ok();
+  if (status.ok()) {
+    entry->tasks.pop_back();
+  } else {
+    Release(*entry);
+  }
+  entry->reserved = status.ok();
+  return status;
+}
+
+void EmbedStream::SubmitNextOfSession(const EntryPtr& entry) {
+  if (!entry->session) return;
+  std::vector<SentenceTask> next;
+  {
+    MutexLock lock(&mu_);
+    if (entry->tasks.empty()) return;
+    next.push_back(std::move(entry->tasks.back()));
+    entry->tasks.pop_back();
+  }
+  const std::shared_ptr<EmbedJob> job = entry->job;
+  const int index = next.front().index;
+  absl::Status status = absl::CancelledError("cancelled by the caller");
+  if (!job->cancelled()) status = context_.scheduler->SubmitAccepted(&next);
+  // The rest ends one by one in the same way: the job is cancelled by then.
+  if (!status.ok()) job->SentenceDone(index, status, {});
+}
+
+void EmbedStream::JobDone(const EntryPtr& entry, const absl::Status& status) {
+  absl::Status result = status;
+  grpc::ByteBuffer response;
+  if (result.ok()) {
+    try {
+      result = SerializeMessage(
+          BuildResponse(entry->job.get(), std::chrono::steady_clock::now()),
+          &response);
+    } catch (const std::exception& e) {  // Out of memory.
+      result = absl::InternalError(e.what());
+    }
+  }
+  if (absl::IsInternal(result)) {
+    spdlog::error("EmbedStream: {}", std::string(result.message()));
+  }
+  Actions actions;
+  {
+    MutexLock lock(&mu_);
+    entry->done = true;
+    entry->result = std::move(result);
+    entry->response = std::move(response);
+    SubmitWaiting();
+    actions = NextActions();
+  }
+  Do(actions);
+}
+
+void EmbedStream::OnWriteDone(bool ok) {
+  stall_guard_.Disarm();
+  Actions actions;
+  {
+    MutexLock lock(&mu_);
+    writing_ = false;
+    Release(*open_.front());
+    open_.pop_front();
+    if (!ok) dropping_ = true;
+    SubmitWaiting();
+    actions = NextActions();
+  }
+  Do(actions);
+}
+
+void EmbedStream::OnCancel() {
+  Actions actions;
+  {
+    MutexLock lock(&mu_);
+    dropping_ = true;
+    FailWith(absl::CancelledError("cancelled by the caller"));
+    for (const EntryPtr& entry : open_) entry->job->Cancel();
+    actions = NextActions();
+  }
+  Do(actions);
+}
+
+void EmbedStream::OnDone() {
+  context_.in_flight->CallEnded();
+  self_.reset();  // Last: `this` may be gone.
+}
+
+void EmbedStream::RetryLater() {
+  const Duration wait =
+      std::clamp(context_.scheduler->RetryAfter(), kMinRetry, kMaxRetry);
+  retry_ = std::make_unique<grpc::Alarm>();
+  retry_->Set(
+      std::chrono::system_clock::now() +
+          std::chrono::duration_cast<std::chrono::system_clock::duration>(wait),
+      [weak = weak_from_this()](bool expired) {
+        const std::shared_ptr<EmbedStream> stream = weak.lock();
+        if (expired && stream != nullptr) stream->Retry();
+      });
+}
+
+void EmbedStream::Retry() {
+  Actions actions;
+  {
+    MutexLock lock(&mu_);
+    SubmitWaiting();
+    actions = NextActions();
+  }
+  Do(actions);
+}
+
+void EmbedStream::FailWith(absl::Status status) {
+  if (failure_.ok()) failure_ = std::move(status);
+}
+
+EmbedStream::Actions EmbedStream::NextActions() {
+  Actions actions;
+  if (finished_) return actions;
+  if (!writing_ && !dropping_ && !open_.empty() && open_.front()->done) {
+    Entry& first = *open_.front();
+    if (first.result.ok()) {
+      writing_ = true;
+      actions.write = &first.response;
+    } else {
+      // The answers of those behind it are of no use: the order is a promise.
+      const auto number = requests_ - static_cast<int64_t>(open_.size());
+      failure_ = absl::Status(
+          first.result.code(),
+          absl::StrCat("request ", number, ": ", first.result.message()));
+      dropping_ = true;
+      for (const EntryPtr& entry : open_) entry->job->Cancel();
+    }
+  }
+  if (dropping_ && !writing_) DropFront();
+  const bool no_more = reads_done_ || dropping_ || !failure_.ok();
+  if (no_more && open_.empty()) {
+    finished_ = true;
+    actions.finish = true;
+    actions.status = failure_;
+    return actions;
+  }
+  // A request that is held back stops the reading.
+  const bool held_back =
+      !open_.empty() && !open_.back()->submitted && !open_.back()->session;
+  if (!no_more && !reading_ && !held_back && open_.size() < kMaxOpen) {
+    reading_ = true;
+    actions.read = true;
+  }
+  return actions;
+}
+
+void EmbedStream::Do(const Actions& actions) {
+  // Finish() may end this object, and is never asked for with another action.
+  if (actions.finish) {
+    if (absl::IsUnavailable(actions.status)) {
+      AddRetryPushback(context_.scheduler->RetryAfter(), rpc_);
+    }
+    Finish(ToGrpcStatus(actions.status));
+    return;
+  }
+  if (actions.write != nullptr) {
+    stall_guard_.Arm();
+    StartWrite(actions.write);
+  }
+  if (actions.read) StartRead(&request_);
+}
+
+void EmbedStream::DropFront() {
+  while (!open_.empty() && (open_.front()->done || !open_.front()->submitted)) {
+    Release(*open_.front());
+    open_.pop_front();
+  }
+}
+
+void EmbedStream::Release(const Entry& entry) {
+  if (entry.reserved) context_.in_flight->Release(client_, entry.bytes);
+}
+
+void EmbedStreams::Add(const std::shared_ptr<EmbedStream>& stream) {
+  bool draining = false;
+  {
+    MutexLock lock(&mu_);
+    draining = draining_;
+    // Those that are over go when there are many: linear work, rarely.
+    if (streams_.size() == streams_.capacity()) {
+      streams_.erase(
+          std::remove_if(streams_.begin(), streams_.end(),
+                         [](const auto& weak) { return weak.expired(); }),
+          streams_.end());
+    }
+    streams_.push_back(stream);
+  }
+  if (draining) stream->Drain();
+}
+
+void EmbedStreams::Drain() {
+  std::vector<std::weak_ptr<EmbedStream>> streams;
+  {
+    MutexLock lock(&mu_);
+    draining_ = true;
+    streams.swap(streams_);
+  }
+  for (const auto& weak : streams) {
+    if (const auto stream = weak.lock()) stream->Drain();
+  }
+}
+
+}  // namespace elmo

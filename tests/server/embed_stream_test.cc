@@ -1,0 +1,313 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "server/float_encoding.h"
+#include "tests/testing/test_server.h"
+
+namespace elmo::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+v1::EmbedRequest SessionRequest(const std::vector<std::string>& tokens) {
+  v1::EmbedRequest request = RequestOf(tokens);
+  request.set_start_state(v1::SESSION);
+  return request;
+}
+
+// A stream and its end.
+class Stream {
+ public:
+  explicit Stream(TestServer* server) : Stream(&server->stub()) {}
+  explicit Stream(v1::EmbeddingService::Stub* stub)
+      : stream_(stub->EmbedStream(&context_)) {}
+
+  bool Write(const v1::EmbedRequest& request) {
+    return stream_->Write(request);
+  }
+  void WritesDone() { stream_->WritesDone(); }
+  bool Read(v1::EmbedResponse* response) { return stream_->Read(response); }
+  // The data of the next answer's only sentence; empty at the end.
+  std::string ReadData() {
+    v1::EmbedResponse response;
+    if (!Read(&response)) return "";
+    return response.embeddings(0).data();
+  }
+  void Cancel() { context_.TryCancel(); }
+  grpc::Status Finish() { return stream_->Finish(); }
+  grpc::ClientContext& context() { return context_; }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::EmbedRequest, v1::EmbedResponse>>
+      stream_;
+};
+
+std::string DataOf(const std::vector<std::string>& tokens,
+                   const LstmState* start = nullptr) {
+  const OutputSpec output;
+  return EncodeFloat32(FakeEngine::Values({tokens, &output, start}));
+}
+
+TEST(EmbedStreamTest, AnswersComeInTheOrderOfTheRequests) {
+  ServerOptions options = TestServer::Options();
+  options.scheduler.workers = 3;
+  options.scheduler.queue.max_batch_rows = 1;
+  TestServer server(options);
+  Stream stream(&server);
+  std::thread writer([&] {
+    for (int i = 0; i < 200; ++i) {
+      EXPECT_TRUE(stream.Write(RequestOf({std::to_string(i)})));
+    }
+    stream.WritesDone();
+  });
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(stream.ReadData(), DataOf({std::to_string(i)})) << i;
+  }
+  EXPECT_EQ(stream.ReadData(), "");
+  writer.join();
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST(EmbedStreamTest, AStreamWithoutRequestsEndsWell) {
+  TestServer server;
+  Stream stream(&server);
+  stream.WritesDone();
+  EXPECT_EQ(stream.ReadData(), "");
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST(EmbedStreamTest, AWrongRequestEndsItAfterTheAnswersBefore) {
+  TestServer server;
+  Stream stream(&server);
+  stream.Write(RequestOf({"a"}));
+  stream.Write(RequestOf({"b"}));
+  stream.Write(v1::EmbedRequest());  // No sentences.
+  stream.Write(RequestOf({"c"}));
+  EXPECT_EQ(stream.ReadData(), DataOf({"a"}));
+  EXPECT_EQ(stream.ReadData(), DataOf({"b"}));
+  EXPECT_EQ(stream.ReadData(), "");
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              StartsWith("request 2: sentences has 0 entries"));
+}
+
+TEST(EmbedStreamTest, AnEngineFailureNamesTheRequestAndTheServerGoesOn) {
+  TestServer server;
+  Stream stream(&server);
+  stream.Write(RequestOf({"a"}));
+  EXPECT_EQ(stream.ReadData(), DataOf({"a"}));
+  server.engine().FailWith(absl::InternalError("broken"));
+  stream.Write(RequestOf({"b"}));
+  EXPECT_EQ(stream.ReadData(), "");
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_THAT(status.error_message(), StartsWith("request 1: "));
+  server.engine().FailWith(absl::OkStatus());
+  Stream next(&server);
+  next.Write(RequestOf({"c"}));
+  EXPECT_EQ(next.ReadData(), DataOf({"c"}));
+}
+
+TEST(EmbedStreamTest, ASessionCarriesStateFromSentenceToSentence) {
+  TestServer server;
+  Stream stream(&server);
+  LstmState state = LstmState::Zero(FakeModelOptions().lstm);
+  for (int i = 0; i < 20; ++i) {
+    const std::vector<std::string> tokens(i % 4, "w");
+    ASSERT_TRUE(stream.Write(SessionRequest(tokens)));
+    EXPECT_EQ(stream.ReadData(), DataOf(tokens, &state)) << i;
+    const OutputSpec output;
+    state = FakeEngine::FinalState({tokens, &output, &state});
+  }
+}
+
+TEST(EmbedStreamTest, SentencesOfASessionRequestRunOneAfterTheOther) {
+  ServerOptions options = TestServer::Options();
+  options.scheduler.workers = 3;
+  TestServer server(options);
+  Stream stream(&server);
+  LstmState state = LstmState::Zero(FakeModelOptions().lstm);
+  std::vector<std::string> want;
+  for (int r = 0; r < 10; ++r) {
+    v1::EmbedRequest request;
+    request.set_start_state(v1::SESSION);
+    for (int s = 0; s < 5; ++s) {
+      const std::vector<std::string> tokens(1 + (r + s) % 3, "w");
+      auto* sentence = request.add_sentences();
+      for (const std::string& token : tokens) sentence->add_tokens(token);
+      want.push_back(DataOf(tokens, &state));
+      const OutputSpec output;
+      state = FakeEngine::FinalState({tokens, &output, &state});
+    }
+    ASSERT_TRUE(stream.Write(request));
+  }
+  stream.WritesDone();
+  std::vector<std::string> got;
+  v1::EmbedResponse response;
+  while (stream.Read(&response)) {
+    for (const auto& embedding : response.embeddings()) {
+      got.push_back(embedding.data());
+    }
+  }
+  EXPECT_EQ(got, want);
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST(EmbedStreamTest, OtherStartStatesLeaveTheSessionAlone) {
+  TestServer server;
+  Stream stream(&server);
+  LstmState state = LstmState::Zero(FakeModelOptions().lstm);
+  stream.Write(SessionRequest({"a"}));
+  EXPECT_EQ(stream.ReadData(), DataOf({"a"}, &state));
+  stream.Write(RequestOf({"b", "c"}));
+  EXPECT_EQ(stream.ReadData(), DataOf({"b", "c"}));
+  const std::vector<std::string> tokens = {"a"};
+  const OutputSpec output;
+  state = FakeEngine::FinalState({tokens, &output, &state});
+  stream.Write(SessionRequest({"d"}));
+  EXPECT_EQ(stream.ReadData(), DataOf({"d"}, &state));
+}
+
+TEST(EmbedStreamTest, TwoStreamsHaveTwoSessions) {
+  TestServer server;
+  Stream one(&server);
+  Stream two(&server);
+  const LstmState zero = LstmState::Zero(FakeModelOptions().lstm);
+  one.Write(SessionRequest({"a"}));
+  EXPECT_EQ(one.ReadData(), DataOf({"a"}, &zero));
+  two.Write(SessionRequest({"a"}));
+  EXPECT_EQ(two.ReadData(), DataOf({"a"}, &zero));
+}
+
+TEST(EmbedStreamTest, SessionsAreForStreamsOnly) {
+  TestServer server;
+  grpc::ClientContext context;
+  v1::EmbedResponse response;
+  const grpc::Status status =
+      server.stub().Embed(&context, SessionRequest({"a"}), &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("only EmbedStream"));
+}
+
+TEST(EmbedStreamTest, AFullQueueHoldsTheStreamBackInsteadOfRefusing) {
+  ServerOptions options = TestServer::Options();
+  options.limits.max_tokens_per_request = 8;
+  options.limits.max_sentences_per_request = 1;
+  options.scheduler.queue.max_queued_tokens = 10;
+  TestServer server(options);
+  server.engine().Block();
+  Stream stream(&server);
+  std::thread writer([&] {
+    for (int i = 0; i < 30; ++i) {
+      EXPECT_TRUE(stream.Write(RequestOf(std::vector<std::string>(8, "w"))));
+    }
+    stream.WritesDone();
+  });
+  while (server.server().scheduler().queued_tokens() != 10) {
+    std::this_thread::yield();
+  }
+  server.engine().Unblock();
+  for (int i = 0; i < 30; ++i) EXPECT_NE(stream.ReadData(), "") << i;
+  writer.join();
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST(EmbedStreamTest, CancellingFreesWhatWaited) {
+  TestServer server;
+  server.engine().Block();
+  {
+    Stream stream(&server);
+    stream.Write(RequestOf({"running"}));
+    server.engine().WaitForRuns(4);  // Three were the warm-up.
+    stream.Write(RequestOf({"waiting"}));
+    while (server.server().scheduler().queued_sentences() == 0) {
+      std::this_thread::yield();
+    }
+    stream.Cancel();
+    EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  server.engine().Unblock();
+  while (server.server().bytes_in_flight() > 0) std::this_thread::yield();
+  EXPECT_EQ(server.server().scheduler().queued_sentences(), 0);
+}
+
+TEST(EmbedStreamTest, AReaderThatStallsLosesItsStreamAndItsMemory) {
+  ServerOptions options = TestServer::Options();
+  options.stall_timeout = milliseconds(50);
+  TestServer server(options);
+  Stream stream(&server);
+  // Answers of 48 KB each, without end: more than the windows of HTTP/2 hold.
+  // Nobody reads.
+  v1::EmbedRequest request = RequestOf(std::vector<std::string>(512, "w"));
+  request.mutable_output()->mutable_layers();
+  std::thread writer([&] {
+    while (stream.Write(request)) continue;
+  });
+  while (server.server().bytes_in_flight() == 0) std::this_thread::yield();
+  // Between two answers it may be zero for a moment, but not for long.
+  const auto quiet = [&] {
+    const auto end = std::chrono::steady_clock::now() + milliseconds(100);
+    while (std::chrono::steady_clock::now() < end) {
+      if (server.server().bytes_in_flight() > 0) return false;
+    }
+    return true;
+  };
+  while (!quiet()) std::this_thread::yield();
+  stream.Cancel();
+  writer.join();
+  Stream other(&server);
+  other.Write(RequestOf({"a"}));
+  EXPECT_EQ(other.ReadData(), DataOf({"a"}));
+}
+
+TEST(EmbedStreamTest, ShutdownAnswersWhatWasReadAndEndsTheStream) {
+  TestServer server;
+  Stream stream(&server);
+  stream.Write(RequestOf({"a"}));
+  EXPECT_EQ(stream.ReadData(), DataOf({"a"}));
+  server.engine().Block();
+  stream.Write(RequestOf({"b"}));
+  server.engine().WaitForRuns(5);
+  auto stopped =
+      std::async(std::launch::async, [&] { server.server().Shutdown(); });
+  while (server.server().scheduler().accepting()) std::this_thread::yield();
+  server.engine().Unblock();
+  EXPECT_EQ(stream.ReadData(), DataOf({"b"}));
+  EXPECT_EQ(stream.ReadData(), "");
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  stopped.get();
+}
+
+TEST(EmbedStreamTest, ManyStreamsAtOnceGetTheirOwnAnswers) {
+  ServerOptions options = TestServer::Options();
+  options.scheduler.workers = 2;
+  TestServer server(options);
+  std::vector<std::thread> callers;
+  for (int c = 0; c < 8; ++c) {
+    callers.emplace_back([&, c] {
+      const auto channel = server.NewChannel();
+      const auto stub = v1::EmbeddingService::NewStub(channel);
+      Stream stream(stub.get());
+      for (int i = 0; i < 50; ++i) {
+        const std::string word = std::to_string(1000 * c + i);
+        ASSERT_TRUE(stream.Write(RequestOf({word})));
+        if (c % 4 == 3 && i == 25) {
+          stream.Cancel();
+          return;
+        }
+        ASSERT_EQ(stream.ReadData(), DataOf({word}));
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+}  // namespace
+}  // namespace elmo::testing
