@@ -68,8 +68,9 @@ int main(int argc, char** argv) {
   if (!server.ok()) return Fail(server.status());
   const absl::Status written = WritePort((*server)->port(), options.port_file);
   if (!written.ok()) return Fail(written);
-  spdlog::info("serving {} on {} with {} workers", (*server)->model_names(),
-               (*server)->address(), options.server.scheduler.workers);
+  spdlog::info("serving model {} on {} with {} workers",
+               (*server)->model_names(), (*server)->address(),
+               options.server.scheduler.workers);
 
   int signal = signals.Wait();
   for (; signal == SIGHUP; signal = signals.Wait()) {

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -182,6 +184,50 @@ TEST_F(ServerProcessTest, ModelIsServedByTheNameItIsGiven) {
   v1::EmbedRequest request = RequestOf({"a"});
   request.set_model("news");
   EXPECT_EQ(Embed(request).model(), "news");
+}
+
+TEST_F(ServerProcessTest, TwoModelsAreServedAndTheFirstIsTheDefault) {
+  const RandomModel other(SmallOptions(), /*seed=*/2);
+  const std::string second = directory_ / "second";
+  ASSERT_THAT(WritePackage(other.Contents(), second), IsOk());
+  ServerProcess process({"--model", "one=" + package_, "--model",
+                         "two=" + second, "--listen", "127.0.0.1:0"});
+  address_ = process.WaitUntilServing();
+  v1::EmbedRequest request = RequestOf({"a"});
+  const v1::EmbedResponse by_default = Embed(request);
+  EXPECT_EQ(by_default.model(), "one");
+  request.set_model("two");
+  const v1::EmbedResponse named = Embed(request);
+  EXPECT_EQ(named.model(), "two");
+  EXPECT_NE(named.embeddings(0).data(), by_default.embeddings(0).data());
+}
+
+TEST_F(ServerProcessTest, SighupLoadsAnewAndDropsNoRequest) {
+  const auto process = Start({"--workers=2"});
+  const std::string before = Embed(RequestOf({"a"})).model_checksum();
+  std::atomic<bool> stop{false};
+  std::thread caller([&] {
+    while (!stop) Embed(RequestOf({"w", "w", "w"}));  // Fails the test if it
+  });                                                 // fails.
+  // A package that is damaged changes nothing...
+  const std::string weights = package_ + "/model.safetensors";
+  const std::string good = ReadFile(weights);
+  std::ofstream(weights, std::ios::trunc) << good.substr(0, good.size() / 2);
+  process->Signal(SIGHUP);
+  while (process->output().find("still serving") == std::string::npos) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(Embed(RequestOf({"a"})).model_checksum(), before);
+  // ...a good one is served from then on.
+  std::filesystem::remove_all(package_);
+  const RandomModel other(SmallOptions(), /*seed=*/2);
+  ASSERT_THAT(WritePackage(other.Contents(), package_), IsOk());
+  process->Signal(SIGHUP);
+  while (Embed(RequestOf({"a"})).model_checksum() == before) continue;
+  stop = true;
+  caller.join();
+  process->Signal(SIGTERM);
+  EXPECT_EQ(process->Wait(), 0);
 }
 
 TEST_F(ServerProcessTest, BothLstmPathsServe) {
