@@ -2,13 +2,21 @@
 
 #include <CLI/CLI.hpp>
 #include <cctype>
+#include <cstdlib>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <ostream>
+#include <set>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "core/model/package_format.h"
+#include "server/config_file.h"
 
 namespace elmo {
 namespace {
@@ -60,8 +68,13 @@ class Flags {
   template <typename T>
   CLI::Option* Value(const std::string& flag, T* value,
                      const std::string& help) {
-    return Common(flag, app_->add_option("--" + flag, *value, help))
-        ->capture_default_str();
+    CLI::Option* const option =
+        Common(flag, app_->add_option("--" + flag, *value, help));
+    options_.back().text = [option] {
+      return option->count() > 0 ? absl::StrJoin(option->results(), ",")
+                                 : option->get_default_str();
+    };
+    return option->capture_default_str();
   }
 
   // A size in bytes: 1500, 64kb, 4mb, 1gb.
@@ -70,6 +83,7 @@ class Flags {
         ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false).description(""))
         ->type_name("SIZE")
         ->default_str(SizeText(*bytes));
+    options_.back().text = [bytes] { return SizeText(*bytes); };
   }
 
   // A time with its unit: 200ms, 30s, 5m, 1h.
@@ -82,21 +96,61 @@ class Flags {
         ->transform(elmo::Time())
         ->type_name("TIME")
         ->default_str(TimeText(*time));
+    options_.back().text = [time] { return TimeText(*time); };
   }
 
   // --flag and --no-flag.
   void Switch(const std::string& flag, bool* value, const std::string& help) {
+    const auto text = [value] { return std::string(*value ? "on" : "off"); };
     Common(flag, app_->add_flag("--" + flag + ",!--no-" + flag, *value, help))
-        ->default_str(*value ? "on" : "off");
+        ->default_str(text());
+    options_.back().text = text;
+  }
+
+  std::set<std::string> Names() const {
+    std::set<std::string> names;
+    for (const Known& known : options_) names.insert(known.flag);
+    return names;
+  }
+
+  // "listen=127.0.0.1:50051 ...": what each option comes to.
+  std::string Effective() const {
+    std::vector<std::string> parts;
+    for (const Known& known : options_) {
+      parts.push_back(
+          absl::StrCat(known.flag, "=", absl::CHexEscape(known.text())));
+    }
+    return absl::StrJoin(parts, " ");
+  }
+
+  // A switch that a profile decides: off, and an error where it was set on.
+  absl::Status ForceOff(const std::string& flag, bool* value,
+                        const std::string& profile) {
+    for (const Known& known : options_) {
+      if (known.flag == flag && known.option->count() > 0 && *value) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            profile, " switches ", flag, " off; it cannot be on as well"));
+      }
+    }
+    *value = false;
+    return absl::OkStatus();
   }
 
  private:
+  struct Known {
+    std::string flag;
+    CLI::Option* option;
+    std::function<std::string()> text;  // The value, for people.
+  };
+
   CLI::Option* Common(const std::string& flag, CLI::Option* option) {
+    options_.push_back({flag, option, nullptr});
     return option->envname(EnvironmentName(flag))->group(group_);
   }
 
   CLI::App* const app_;
   std::string group_ = "Options";
+  std::vector<Known> options_;
 };
 
 void AddModelFlags(CommandLine* options, std::vector<std::string>* models,
@@ -125,7 +179,7 @@ void AddServerFlags(CommandLine* options, Flags* flags) {
   flags->Group("Server");
   flags->Value("listen", &server.listen,
                "HOST:PORT, [HOST]:PORT or unix:PATH; port 0: one that is free. "
-               "[::]:50051 is every interface; there is no authentication");
+               "[::]:50051 is every interface: see Security first");
   flags->Value("port-file", &options->port_file,
                "Write the port to this file once the server is ready");
   flags->Switch("reflection", &server.reflection,
@@ -204,8 +258,101 @@ void AddConnectionFlags(ConnectionOptions* options, Flags* flags) {
               "For a new connection to begin with HTTP/2");
   flags->Value("max-concurrent-streams", &options->max_concurrent_streams,
                "Calls at a time on one connection");
+  flags->Value("max-connections", &options->max_connections,
+               "Connections at a time, more are closed at once; fewer where "
+               "the process may not have the file descriptors");
   flags->Size("max-buffer-bytes", &options->max_buffer_bytes,
               "Memory for gRPC's own buffers");
+}
+
+void AddSecurityFlags(ServerOptions* options, Flags* flags) {
+  SecurityOptions& security = options->security;
+  flags->Group("Security (docs/security.md)");
+  flags->Value("tls-cert", &security.tls_cert,
+               "PEM file: the server's certificate and its chain. TLS only "
+               "from then on; read again when it changes");
+  flags->Value("tls-key", &security.tls_key,
+               "PEM file: its private key, unencrypted; keep it from others");
+  flags->Value("tls-client-ca", &security.tls_client_ca,
+               "PEM file of authorities: every client must show a certificate "
+               "of one of them (mutual TLS)");
+  flags->Value("auth-tokens-file", &security.auth_tokens_file,
+               "One token a line: every call must bring one, but health "
+               "checks; read again when it changes");
+  flags->Switch("allow-plaintext-tokens", &security.allow_plaintext_tokens,
+                "Tokens without TLS on an address that others reach: only "
+                "behind something that encrypts");
+  flags->Value("probe-listen", &security.probe_listen,
+               "HOST:PORT with health checks alone, never encrypted: for "
+               "Kubernetes' probes, which know neither TLS nor tokens");
+  flags->Size("max-metadata-bytes", &security.max_metadata_bytes,
+              "Bytes of a call's metadata; tokens and traces need some");
+  flags->Switch("hardened", &security.hardened,
+                "Nothing that tells about the server (no reflection, no "
+                "channelz), and no start without TLS and known callers where "
+                "others than this machine can connect");
+}
+
+// Reads the file that --config names. CLI11 lets a file go before the
+// environment; here it is the other way round, so what is set there is left
+// out.
+class ConfigReader final : public CLI::Config {
+ public:
+  ConfigReader(const Flags& flags, absl::Status* status)
+      : names_(flags.Names()), status_(status) {}
+
+  std::string to_config(const CLI::App*, bool, bool,
+                        std::string) const override {
+    return "";
+  }
+
+  // Nothing where `status` gets an error.
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    const std::string text((std::istreambuf_iterator<char>(input)), {});
+    auto entries = ParseConfig(text, names_);
+    if (!entries.ok()) {
+      *status_ = entries.status();
+      return {};
+    }
+    std::vector<CLI::ConfigItem> found;
+    for (ConfigEntry& entry : *entries) {
+      const char* set = std::getenv(EnvironmentName(entry.key).c_str());
+      if (set != nullptr && *set != '\0') continue;
+      found.emplace_back();
+      found.back().name = std::move(entry.key);
+      found.back().inputs = std::move(entry.values);
+    }
+    return found;
+  }
+
+ private:
+  const std::set<std::string> names_;
+  absl::Status* const status_;
+};
+
+void AddConfigFlag(const Flags& flags, absl::Status* status, CLI::App* app) {
+  // CLI11 looks into the environment after it has read the file.
+  const char* file = std::getenv("ELMO_CONFIG");
+  const bool is_set = file != nullptr && *file != '\0';
+  app->set_config("--config", is_set ? file : "",
+                  "Read options from this file, `name = value` a line, without "
+                  "the dashes; flags and the environment go first",
+                  /*config_required=*/is_set)
+      ->type_name("FILE")
+      ->envname("ELMO_CONFIG");
+  app->config_formatter(std::make_shared<ConfigReader>(flags, status));
+  app->allow_config_extras(CLI::config_extras_mode::error);
+}
+
+// What an option decides about others.
+absl::Status Settle(ServerOptions* server, Flags* flags) {
+  if (server->security.hardened) {
+    ELMO_RETURN_IF_ERROR(
+        flags->ForceOff("reflection", &server->reflection, "hardened"));
+    ELMO_RETURN_IF_ERROR(
+        flags->ForceOff("channelz", &server->channelz, "hardened"));
+  }
+  return server->Validate();
 }
 
 // NAME=DIR or DIR; a folder's name may hold a "=" after a "/".
@@ -247,16 +394,28 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
   AddLimitFlags(&options.server, &flags);
   AddLoadFlags(&options.server, &flags);
   AddConnectionFlags(&options.server.connection, &flags);
+  AddSecurityFlags(&options.server, &flags);
+  app.add_flag("--check", options.check,
+               "Check options, certificates, tokens and models, say what was "
+               "found, and end: 0 where a start would succeed");
+  absl::Status config;
+  AddConfigFlag(flags, &config, &app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e, out, err) == 0 ? 0 : kBadFlags;
+    // What is wrong in the file may be the reason for what is missing.
+    if (config.ok()) return app.exit(e, out, err) == 0 ? 0 : kBadFlags;
+  }
+  if (!config.ok()) {
+    err << "elmo-server: the file of --config: " << config.message() << "\n";
+    return kBadFlags;
   }
   absl::Status status;
   for (const std::string& model : models) {
     if (status.ok()) status = SplitModel(model, &options);
   }
-  if (status.ok()) status = options.server.Validate();
+  if (status.ok()) status = Settle(&options.server, &flags);
+  options.effective = flags.Effective();
   if (!status.ok()) {
     err << "elmo-server: " << status.message() << "\n";
     return kBadFlags;

@@ -11,7 +11,8 @@
 namespace elmo {
 
 // What elmo-server is told: flags, or else the environment (ELMO_ and the
-// flag's name, as in ELMO_MAX_BATCH_ROWS), or else the default.
+// flag's name, as in ELMO_MAX_BATCH_ROWS), or else the file that --config
+// names, or else the default.
 struct CommandLine {
   struct Model {
     std::string name;       // Empty: the package's own name.
@@ -24,6 +25,10 @@ struct CommandLine {
   int word_cache_mb = 64;
   std::string port_file;  // Empty: none.
   std::string log_level = "info";
+  // End after checking whatever is named; open no port.
+  bool check = false;
+  // Every option with its value, in one line for the log.
+  std::string effective;
 };
 
 // Reads and checks the command line. The exit code instead where the program is

@@ -5,11 +5,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 #include "grpcpp/ext/channelz_service_plugin.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/resource_quota.h"
 #include "server/health.h"
+#include "server/server_credentials.h"
 
 namespace elmo {
 namespace {
@@ -61,7 +64,9 @@ void AddConnectionArguments(const ConnectionOptions& options,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
-    const ServerOptions& options, grpc::Service* service, int* port) {
+    const ServerOptions& options, const Security& security,
+    grpc::Service* service, int* port,
+    std::unique_ptr<ConnectionAcceptor>* acceptor) {
   Health::Enable();
   // For the whole process: gRPC has no other way.
   if (options.channelz) grpc::channelz::experimental::InitChannelzService();
@@ -69,6 +74,11 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
   grpc::ServerBuilder builder;
   AddConnectionArguments(options.connection, &builder);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, options.channelz);
+  // The gate knows the exact limit; this one spares the memory for what is far
+  // over it, and may cost the caller its connection.
+  builder.AddChannelArgument(
+      GRPC_ARG_MAX_METADATA_SIZE,
+      2 * static_cast<int>(options.security.max_metadata_bytes));
   builder.SetMaxReceiveMessageSize(
       static_cast<int>(options.limits.max_request_bytes));
   // gRPC unpacks a whole message before it looks at the size: 4 MB may become
@@ -81,14 +91,26 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
   builder.SetResourceQuota(quota);
   builder.SetOption(std::make_unique<ReflectionOption>(options.reflection));
   builder.RegisterService(service);
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
-                           port);
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;
+  const auto credentials = MakeServerCredentials(security);
+  if (absl::StartsWith(options.listen, "unix:")) {
+    builder.AddListeningPort(options.listen, credentials, port);
+  } else {
+    ELMO_ASSIGN_OR_RETURN(
+        *acceptor, ConnectionAcceptor::Listen(
+                       options.listen, options.connection.max_connections));
+    *port = (*acceptor)->port();
+    using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+    connections = builder.experimental().AddExternalConnectionAcceptor(
+        Type::FROM_FD, credentials);
+  }
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || *port == 0) {
     return absl::UnavailableError(absl::StrCat(
         "cannot listen on ", options.listen,
         ": the address is in use, not this machine's, or not permitted"));
   }
+  if (connections != nullptr) (*acceptor)->Start(std::move(connections));
   return server;
 }
 

@@ -14,17 +14,24 @@ void Health::Enable() {
   ELMO_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
 }
 
-Health::Health(grpc::Server* server) : server_(server) {
-  ELMO_CHECK(server->GetHealthCheckService() != nullptr);
-  server->GetHealthCheckService()->SetServingStatus("liveness", true);
+Health::Health(grpc::Server* server, grpc::Server* probe)
+    : server_(server), probe_(probe) {
+  Set("liveness", true);
   SetReady(true);
 }
 
 void Health::SetReady(bool ready) {
-  grpc::HealthCheckServiceInterface* service = server_->GetHealthCheckService();
   for (const char* name :
        {"readiness", v1::EmbeddingService::service_full_name(), ""}) {
-    service->SetServingStatus(name, ready);
+    Set(name, ready);
+  }
+}
+
+void Health::Set(const std::string& name, bool serving) {
+  for (grpc::Server* server : {server_, probe_}) {
+    if (server == nullptr) continue;
+    ELMO_CHECK(server->GetHealthCheckService() != nullptr);
+    server->GetHealthCheckService()->SetServingStatus(name, serving);
   }
 }
 

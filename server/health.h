@@ -1,6 +1,8 @@
 #ifndef ELMO_SERVER_HEALTH_H_
 #define ELMO_SERVER_HEALTH_H_
 
+#include <string>
+
 #include "grpcpp/grpcpp.h"
 
 namespace elmo {
@@ -20,12 +22,16 @@ class Health {
   static void Enable();
 
   // Sets all names. `server` must outlive this object.
-  explicit Health(grpc::Server* server);
+  // `probe`, which may be null, answers the same.
+  explicit Health(grpc::Server* server, grpc::Server* probe = nullptr);
 
   void SetReady(bool ready);
 
  private:
+  void Set(const std::string& name, bool serving);
+
   grpc::Server* const server_;
+  grpc::Server* const probe_;
 };
 
 }  // namespace elmo

@@ -1,6 +1,7 @@
 // elmo-server: serves ELMo models over gRPC. docs/operations.md has the
 // flags, limits, status codes and the life cycle.
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <iostream>
 
 #include "core/base/cpu_info.h"
+#include "server/check.h"
 #include "server/command_line.h"
 #include "server/logging.h"
 #include "server/model_loader.h"
@@ -36,9 +38,19 @@ absl::Status WritePort(int port, const std::string& path) {
   return absl::OkStatus();
 }
 
+// As many file descriptors as the system grants: where gRPC 1.51 runs out of
+// them, it never accepts a connection again.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // What cannot be loaded changes nothing.
 void Reload(const elmo::CommandLine& options, elmo::Server* server) {
-  spdlog::info("SIGHUP: loading the models anew");
+  spdlog::info("SIGHUP: loading models, certificates and tokens anew");
+  (void)server->security().Reload();  // Says itself what is wrong.
   auto models = elmo::LoadModels(options);
   absl::Status status = models.status();
   if (status.ok()) status = server->ReplaceModels(*std::move(models));
@@ -54,11 +66,14 @@ void Reload(const elmo::CommandLine& options, elmo::Server* server) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  RaiseDescriptorLimit();
   auto parsed = elmo::ParseCommandLine(argc, argv, elmo::GrantedCpus(),
                                        std::cout, std::cerr);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<elmo::CommandLine>(parsed);
   elmo::SetUpLogging(options.log_level);
+  if (options.check) return elmo::RunCheck(options, std::cout);
+  spdlog::info("options: {}", options.effective);
   elmo::SignalWatcher signals;
 
   auto models = elmo::LoadModels(options);

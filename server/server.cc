@@ -42,6 +42,7 @@ Server::Server(const ServerOptions& options)
 Server::~Server() { Shutdown(); }
 
 absl::Status Server::Start() {
+  ELMO_ASSIGN_OR_RETURN(security_, Security::Create(options_.security));
   ELMO_ASSIGN_OR_RETURN(tokenizer_, Tokenizer::Create());
   ELMO_ASSIGN_OR_RETURN(scheduler_, BatchScheduler::Create(options_.scheduler));
   validator_ = std::make_unique<RequestValidator>(options_.limits, &models_,
@@ -68,9 +69,15 @@ absl::Status Server::ReplaceModels(std::vector<ServedModel> models) {
 }
 
 absl::Status Server::Listen() {
-  ELMO_ASSIGN_OR_RETURN(server_,
-                        StartGrpcServer(options_, service_.get(), &port_));
-  health_ = std::make_unique<Health>(server_.get());
+  if (!options_.security.probe_listen.empty()) {
+    ELMO_ASSIGN_OR_RETURN(probe_,
+                          ProbeServer::Start(options_.security.probe_listen));
+  }
+  ELMO_ASSIGN_OR_RETURN(
+      server_, StartGrpcServer(options_, *security_, service_.get(), &port_,
+                               &acceptor_));
+  health_ = std::make_unique<Health>(
+      server_.get(), probe_ == nullptr ? nullptr : probe_->server());
   address_ = options_.listen;
   if (absl::StartsWith(address_, "unix:")) {
     port_ = 0;
@@ -96,7 +103,9 @@ void Server::Shutdown() {
     std::this_thread::sleep_for(options_.drain_delay);
     FinishAccepted();
     health_.reset();
+    acceptor_.reset();
     server_.reset();
+    probe_.reset();
   }
   scheduler_.reset();
 }
@@ -114,6 +123,7 @@ void Server::FinishAccepted() {
   } else {
     spdlog::warn("calls still running after the drain timeout are cancelled");
   }
+  if (acceptor_ != nullptr) acceptor_->Stop();
   server_->Shutdown(goodbye);
 }
 

@@ -9,11 +9,14 @@
 #include "core/text/tokenizer.h"
 #include "grpcpp/grpcpp.h"
 #include "server/batching/batch_scheduler.h"
+#include "server/connection_acceptor.h"
 #include "server/embed_service.h"
 #include "server/health.h"
 #include "server/in_flight.h"
 #include "server/model_registry.h"
+#include "server/probe_server.h"
 #include "server/request_validator.h"
+#include "server/security/security.h"
 #include "server/server_options.h"
 
 namespace elmo {
@@ -38,6 +41,15 @@ class Server {
   const std::string& address() const { return address_; }
   // 0 for a unix socket.
   int port() const { return port_; }
+
+  // Of the port for probes; 0 where there is none.
+  int probe_port() const { return probe_ == nullptr ? 0 : probe_->port(); }
+
+  // Reload(), which may be called from any thread, and figures.
+  Security& security() { return *security_; }
+
+  // Null for a unix socket.
+  ConnectionAcceptor* acceptor() { return acceptor_.get(); }
 
   const BatchScheduler& scheduler() const { return *scheduler_; }
 
@@ -65,6 +77,7 @@ class Server {
 
   const ServerOptions options_;
   ModelRegistry models_;
+  std::unique_ptr<Security> security_;
   std::unique_ptr<Tokenizer> tokenizer_;
   InFlight in_flight_;
   std::unique_ptr<RequestValidator> validator_;
@@ -72,6 +85,8 @@ class Server {
   EmbedStreams streams_;
   std::unique_ptr<EmbedService> service_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;
+  std::unique_ptr<ProbeServer> probe_;
   std::unique_ptr<Health> health_;
   std::string address_;
   int port_ = 0;

@@ -30,7 +30,7 @@ absl::Status CheckTime(absl::string_view name, milliseconds value,
 }
 
 // gRPC fills in what is missing (port 443) instead of refusing it.
-absl::Status CheckAddress(absl::string_view listen) {
+absl::Status CheckAddress(absl::string_view name, absl::string_view listen) {
   if (absl::StartsWith(listen, "unix:") && listen.size() > 5) {
     return absl::OkStatus();
   }
@@ -42,7 +42,7 @@ absl::Status CheckAddress(absl::string_view listen) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "listen is \"", listen,
+      name, " is \"", listen,
       "\"; it must be HOST:PORT, [HOST]:PORT or unix:PATH, with a port of 0 to "
       "65535"));
 }
@@ -57,6 +57,8 @@ absl::Status ConnectionOptions::Validate() const {
   ELMO_RETURN_IF_ERROR(CheckTime("keepalive_timeout", keepalive_timeout));
   ELMO_RETURN_IF_ERROR(CheckTime("min_ping_interval", min_ping_interval, 0));
   ELMO_RETURN_IF_ERROR(CheckTime("handshake_timeout", handshake_timeout));
+  ELMO_RETURN_IF_ERROR(
+      CheckRange("max_connections", max_connections, 1, 1000000));
   ELMO_RETURN_IF_ERROR(CheckRange("max_concurrent_streams",
                                   max_concurrent_streams, 1,
                                   std::numeric_limits<int>::max()));
@@ -65,7 +67,11 @@ absl::Status ConnectionOptions::Validate() const {
 }
 
 absl::Status ServerOptions::Validate() const {
-  ELMO_RETURN_IF_ERROR(CheckAddress(listen));
+  ELMO_RETURN_IF_ERROR(CheckAddress("listen", listen));
+  if (!security.probe_listen.empty()) {
+    ELMO_RETURN_IF_ERROR(CheckAddress("probe_listen", security.probe_listen));
+  }
+  ELMO_RETURN_IF_ERROR(security.Validate(listen));
   ELMO_RETURN_IF_ERROR(limits.Validate());
   ELMO_RETURN_IF_ERROR(scheduler.Validate());
   ELMO_RETURN_IF_ERROR(connection.Validate());

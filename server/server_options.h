@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "server/batching/batch_scheduler.h"
 #include "server/request_limits.h"
+#include "server/security/security_options.h"
 
 namespace elmo {
 
@@ -28,6 +29,8 @@ struct ConnectionOptions {
   std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
   // Calls at a time on one connection; a client keeps the others back.
   int max_concurrent_streams = 1000;
+  // Connections at a time; more are closed at once. Not for unix sockets.
+  int max_connections = 10000;
   // Memory for gRPC's own buffers, all connections together.
   int64_t max_buffer_bytes = int64_t{512} << 20;
 
@@ -39,11 +42,12 @@ struct ConnectionOptions {
 // docs/operations.md, which a test compares with the flags.
 struct ServerOptions {
   // HOST:PORT, [HOST]:PORT or unix:PATH; port 0: one that is free. Only this
-  // machine by default: the server has no authentication of its own.
+  // machine by default: without further options anybody may call.
   std::string listen = "127.0.0.1:50051";
   RequestLimits limits;
   BatchScheduler::Options scheduler;
   ConnectionOptions connection;
+  SecurityOptions security;
   // For calls without a deadline of their own.
   std::chrono::milliseconds default_deadline = std::chrono::minutes(1);
   // Memory of requests and answers from arrival until sent.

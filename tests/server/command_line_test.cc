@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/core/model/temporary_directory.h"
+
 namespace elmo {
 namespace {
 
@@ -106,6 +108,138 @@ TEST_F(CommandLineTest, EnvironmentIsReadAndFlagsGoFirst) {
   EXPECT_EQ(from_flags.server.scheduler.queue.max_batch_rows, 8);
 }
 
+class ConfigFileTest : public CommandLineTest {
+ protected:
+  // The flags that name a file of these lines.
+  std::vector<const char*> With(const std::string& text,
+                                std::vector<const char*> flags = {}) {
+    testing::WriteFile(path_, text);
+    flags.insert(flags.begin(), {"--config", path_.c_str()});
+    return flags;
+  }
+
+  const testing::TemporaryDirectory directory_;
+  const std::string path_ = directory_ / "server.toml";
+};
+
+TEST_F(ConfigFileTest, FlagsGoBeforeEnvironmentBeforeFileBeforeDefault) {
+  const char* text =
+      "model = '/from/file'\nmax-batch-rows = 5\nmax-batch-tokens = 500\n"
+      "max-queued-tokens = 70000\nreflection = false\ndrain-delay = 7s\n";
+  setenv("ELMO_MAX_BATCH_ROWS", "6", 1);
+  setenv("ELMO_MAX_BATCH_TOKENS", "600", 1);
+  const auto parsed = Parse(With(text, {"--max-batch-rows=7"}));
+  unsetenv("ELMO_MAX_BATCH_ROWS");
+  unsetenv("ELMO_MAX_BATCH_TOKENS");
+  ASSERT_TRUE(std::holds_alternative<CommandLine>(parsed)) << err_.str();
+  const auto& options = std::get<CommandLine>(parsed);
+  EXPECT_EQ(options.models[0].directory, "/from/file");
+  EXPECT_EQ(options.server.scheduler.queue.max_batch_rows, 7);
+  EXPECT_EQ(options.server.scheduler.queue.max_batch_tokens, 600);
+  EXPECT_EQ(options.server.scheduler.queue.max_queued_tokens, 70000);
+  EXPECT_EQ(options.server.connection.max_concurrent_streams, 1000);
+  EXPECT_FALSE(options.server.reflection);
+  EXPECT_EQ(options.server.drain_delay, milliseconds(7000));
+  for (const char* part :
+       {"model=/from/file", "max-batch-rows=7", "max-batch-tokens=600",
+        "reflection=off", "drain-delay=7s", "max-concurrent-streams=1000"}) {
+    EXPECT_THAT(options.effective, HasSubstr(part));
+  }
+  EXPECT_EQ(options.effective.find('\n'), std::string::npos);
+}
+
+TEST_F(ConfigFileTest, MayBeNamedInTheEnvironment) {
+  With("model = \"/from/file\"  # quoted\n");
+  setenv("ELMO_CONFIG", path_.c_str(), 1);
+  const auto parsed = Parse({});
+  setenv("ELMO_CONFIG", "/no/such/file", 1);
+  const auto [code, message] = Refusal({"--model=/m"});
+  unsetenv("ELMO_CONFIG");
+  ASSERT_TRUE(std::holds_alternative<CommandLine>(parsed)) << err_.str();
+  EXPECT_EQ(std::get<CommandLine>(parsed).models[0].directory, "/from/file");
+  EXPECT_EQ(code, 2);
+  EXPECT_THAT(message, HasSubstr("/no/such/file"));
+}
+
+TEST_F(ConfigFileTest, MistakesNameKeyAndLine) {
+  const struct {
+    const char* text;
+    std::vector<const char*> named;
+  } mistakes[] = {
+      {"model = /m\n\nmax-batch-row = 3\n", {"line 3", "max-batch-row"}},
+      {"model = /m\nmodel = /n\n", {"line 2", "line 1"}},
+      {"[server]\nmodel = /m\n", {"line 1", "sections"}},
+      {"model\n", {"line 1", "model"}},
+      {"# c\nmodel =\n", {"line 2", "model"}},
+      {"model = [\n'/m']\n", {"line 1", "model"}},
+      {"config = other\nmodel = /m\n", {"line 1", "config"}},
+      {"check = true\nmodel = /m\n", {"line 1", "check"}},
+      {"help = true\n", {"line 1", "help"}},
+      {"model = /m\nworkers = many\n", {"workers"}},
+      {"model = /m\nworkers = [1, 2]\n", {"workers"}},
+      {"model = /m\nhardened = perhaps\n", {"hardened"}},
+      {"model = /m\nworkers = 0\n", {"workers is 0"}},
+  };
+  for (const auto& mistake : mistakes) {
+    const auto [code, message] = Refusal(With(mistake.text));
+    EXPECT_EQ(code, 2) << mistake.text;
+    for (const char* named : mistake.named) {
+      EXPECT_THAT(message, HasSubstr(named)) << mistake.text;
+    }
+  }
+  EXPECT_EQ(Refusal({"--model=/m", "--config=/no/such"}).first, 2);
+  EXPECT_EQ(Refusal({"--model=/m", "--config=/"}).first, 2);
+}
+
+TEST_F(ConfigFileTest, ExampleIsValidAndItsCommentedLinesAre) {
+  const std::string path = ELMO_SOURCE_DIR "/deploy/elmo-server.toml";
+  const auto parsed = Parse({"--config", path.c_str()});
+  ASSERT_TRUE(std::holds_alternative<CommandLine>(parsed)) << err_.str();
+  EXPECT_EQ(std::get<CommandLine>(parsed).server.listen, "[::]:50051");
+  // "#name = value" is an option to switch on, "# text" a comment.
+  std::string all = testing::ReadFile(path);
+  const size_t lines = all.size();
+  all = std::regex_replace(all, std::regex("(^|\n)#([a-z])"), "$1$2");
+  ASSERT_LT(all.size(), lines);
+  const auto everything = Parse(With(all));
+  ASSERT_TRUE(std::holds_alternative<CommandLine>(everything)) << err_.str();
+  EXPECT_TRUE(std::get<CommandLine>(everything).server.security.hardened);
+}
+
+TEST_F(CommandLineTest, HardenedSwitchesOffWhatTells) {
+  const CommandLine options = Options({"--hardened"});
+  EXPECT_FALSE(options.server.reflection);
+  EXPECT_FALSE(options.server.channelz);
+  EXPECT_THAT(options.effective, HasSubstr("reflection=off"));
+  EXPECT_FALSE(Options({"--hardened", "--no-reflection"}).server.reflection);
+}
+
+TEST_F(CommandLineTest, HardenedContradictedIsAMistake) {
+  const struct {
+    std::vector<const char*> flags;
+    const char* named;
+  } mistakes[] = {
+      {{"--reflection"}, "reflection"},
+      {{"--channelz"}, "channelz"},
+      {{"--listen=[::]:1"}, "tls_cert"},
+      {{"--listen=[::]:1", "--tls-cert=c", "--tls-key=k"}, "tls_client_ca"},
+      {{"--auth-tokens-file=t", "--allow-plaintext-tokens"},
+       "allow_plaintext_tokens"},
+  };
+  for (auto mistake : mistakes) {
+    mistake.flags.insert(mistake.flags.end(), {"--model=/m", "--hardened"});
+    const auto [code, message] = Refusal(mistake.flags);
+    EXPECT_EQ(code, 2) << mistake.named;
+    EXPECT_THAT(message, HasSubstr("hardened"));
+    EXPECT_THAT(message, HasSubstr(mistake.named));
+  }
+  setenv("ELMO_CHANNELZ", "true", 1);
+  const auto [code, message] = Refusal({"--model=/m", "--hardened"});
+  unsetenv("ELMO_CHANNELZ");
+  EXPECT_EQ(code, 2);
+  EXPECT_THAT(message, HasSubstr("channelz"));
+}
+
 TEST_F(CommandLineTest, HelpAndVersionEndWellAndSayNothingOnStderr) {
   EXPECT_EQ(std::get<int>(Parse({"--help"})), 0);
   EXPECT_THAT(out_.str(), HasSubstr("ELMO_MAX_QUEUED_TOKENS"));
@@ -134,7 +268,10 @@ TEST_F(CommandLineTest, OperationsPageDescribesEveryFlagAndNoOther) {
   ASSERT_THAT(documented, HasSubstr(example));
   documented.erase(documented.find(example), example.size());
   std::set<std::string> known = FlagsIn(out_.str());
-  known.erase("no-channelz");  // Goes without saying.
+  for (const char* flag :
+       {"no-channelz", "no-hardened", "no-allow-plaintext-tokens"}) {
+    known.erase(flag);  // Goes without saying.
+  }
   EXPECT_EQ(FlagsIn(documented), known);
 }
 

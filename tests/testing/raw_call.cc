@@ -20,8 +20,10 @@ std::string ToString(const grpc::ByteBuffer& buffer) {
 }  // namespace
 
 RawCall::RawCall(const std::shared_ptr<grpc::Channel>& channel,
-                 const std::string& method)
+                 const std::string& method,
+                 const std::function<void(grpc::ClientContext*)>& prepare)
     : stub_(channel) {
+  if (prepare != nullptr) prepare(&context_);
   stream_ = stub_.PrepareCall(&context_, method, &queue_);
   stream_->StartCall(this);
   Wait();

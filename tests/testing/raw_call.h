@@ -1,6 +1,7 @@
 #ifndef ELMO_TESTS_TESTING_RAW_CALL_H_
 #define ELMO_TESTS_TESTING_RAW_CALL_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,8 +16,10 @@ namespace elmo::testing {
 // its path, "/elmo.v1.EmbeddingService/Embed". Single thread only.
 class RawCall {
  public:
+  // `prepare`, if any, may add metadata before the call begins.
   RawCall(const std::shared_ptr<grpc::Channel>& channel,
-          const std::string& method);
+          const std::string& method,
+          const std::function<void(grpc::ClientContext*)>& prepare = nullptr);
   ~RawCall();
 
   grpc::ClientContext& context() { return context_; }
