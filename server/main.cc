@@ -42,6 +42,7 @@ void Reload(const elmo::CommandLine& options, elmo::Server* server) {
   auto models = elmo::LoadModels(options);
   absl::Status status = models.status();
   if (status.ok()) status = server->ReplaceModels(*std::move(models));
+  server->metrics().ModelsReloaded(status.ok());
   if (status.ok()) {
     spdlog::info("serving {}", server->model_names());
   } else {
@@ -58,7 +59,7 @@ int main(int argc, char** argv) {
                                        std::cout, std::cerr);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<elmo::CommandLine>(parsed);
-  elmo::SetUpLogging(options.log_level);
+  elmo::SetUpLogging(options.log_level, options.log_format);
   elmo::SignalWatcher signals;
 
   auto models = elmo::LoadModels(options);
@@ -66,7 +67,11 @@ int main(int argc, char** argv) {
   signals.BeginServing();
   auto server = elmo::Server::Create(options.server, *std::move(models));
   if (!server.ok()) return Fail(server.status());
-  const absl::Status written = WritePort((*server)->port(), options.port_file);
+  absl::Status written =
+      WritePort((*server)->metrics_port(), options.metrics_port_file);
+  if (written.ok()) {
+    written = WritePort((*server)->port(), options.port_file);
+  }
   if (!written.ok()) return Fail(written);
   spdlog::info("serving {} on {} with {} workers", (*server)->model_names(),
                (*server)->address(), options.server.scheduler.workers);

@@ -12,6 +12,9 @@
 #include "server/embed_service.h"
 #include "server/health.h"
 #include "server/in_flight.h"
+#include "server/logs/access_log.h"
+#include "server/metrics/metrics_endpoint.h"
+#include "server/metrics/server_metrics.h"
 #include "server/model_registry.h"
 #include "server/request_validator.h"
 #include "server/server_options.h"
@@ -39,7 +42,11 @@ class Server {
   // 0 for a unix socket.
   int port() const { return port_; }
 
+  // Where metrics are served; 0 where they are not.
+  int metrics_port() const;
+
   const BatchScheduler& scheduler() const { return *scheduler_; }
+  ServerMetrics& metrics() { return metrics_; }
 
   // See InFlight.
   int64_t bytes_in_flight() const { return in_flight_.bytes(); }
@@ -60,10 +67,15 @@ class Server {
   explicit Server(const ServerOptions& options);
 
   absl::Status Start();
+  absl::Status StartMetrics();
+  // For a scrape.
+  LoadFigures ReadLoad() const;
   absl::Status Listen();
   void FinishAccepted();
 
   const ServerOptions options_;
+  ServerMetrics metrics_;  // Outlives all that tell it.
+  AccessLog access_log_;
   ModelRegistry models_;
   std::unique_ptr<Tokenizer> tokenizer_;
   InFlight in_flight_;
@@ -73,6 +85,7 @@ class Server {
   std::unique_ptr<EmbedService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Health> health_;
+  std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::string address_;
   int port_ = 0;
 };
