@@ -7,6 +7,7 @@ build_packages=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libdnnl-dev libabsl-dev libhdf5-dev libicu-dev libssl-dev
   libspdlog-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev
+  prometheus-cpp-dev
 )
 # To run every test: the sanitizers' second compiler, formatting, fuzzing, and
 # NumPy, which reads what the client writes.

@@ -191,8 +191,28 @@ void AddServerFlags(CommandLine* options, Flags* flags) {
               "for Kubernetes, until its endpoints are up to date");
   flags->Time("drain-timeout", &server.drain_timeout,
               "After that: finish accepted calls for at most this long");
+}
+
+void AddObservationFlags(CommandLine* options, Flags* flags) {
+  ServerOptions& server = options->server;
+  flags->Group("Metrics and log");
+  flags->Value("metrics-listen", &server.metrics_listen,
+               "ADDRESS:PORT for Prometheus metrics at /metrics, plain HTTP; "
+               "0.0.0.0:9464 in a container; port 0: one that is free; empty: "
+               "none");
+  flags->Value("metrics-port-file", &options->metrics_port_file,
+               "Write the port of the metrics to this file");
   flags->Value("log-level", &options->log_level, "What to log, to stderr")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
+  flags
+      ->Value("log-format", &options->log_format,
+              "Lines of text, or one JSON object a line")
+      ->check(CLI::IsMember({"text", "json"}));
+  flags->Switch("log-requests", &server.access_log.all_requests,
+                "Log every call; otherwise those that fail or are slow, at "
+                "most 10 a second, and all at level debug");
+  flags->Time("slow-request", &server.access_log.slow_request,
+              "Time from which a call counts as slow");
 }
 
 void AddLimitFlags(ServerOptions* options, Flags* flags) {
@@ -391,6 +411,7 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
   Flags flags(&app);
   AddModelFlags(&options, &models, &flags);
   AddServerFlags(&options, &flags);
+  AddObservationFlags(&options, &flags);
   AddLimitFlags(&options.server, &flags);
   AddLoadFlags(&options.server, &flags);
   AddConnectionFlags(&options.server.connection, &flags);

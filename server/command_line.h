@@ -23,12 +23,14 @@ struct CommandLine {
   std::vector<Model> models;  // At least one; the first is the default.
   std::string lstm = "auto";  // auto, primitive or merged.
   int word_cache_mb = 64;
-  std::string port_file;  // Empty: none.
+  std::string port_file;          // Empty: none.
+  std::string metrics_port_file;  // Likewise, of the metrics.
   std::string log_level = "info";
   // End after checking whatever is named; open no port.
   bool check = false;
   // Every option with its value, in one line for the log.
   std::string effective;
+  std::string log_format = "text";  // text or json.
 };
 
 // Reads and checks the command line. The exit code instead where the program is

@@ -7,7 +7,6 @@
 #include "server/grpc_message.h"
 #include "server/grpc_status.h"
 #include "server/response_builder.h"
-#include "spdlog/spdlog.h"
 
 namespace elmo {
 
@@ -19,7 +18,8 @@ EmbedCall::EmbedCall(const EmbedContext& context,
       response_(response),
       client_(ClientOf(*rpc)),
       received_(std::chrono::steady_clock::now()),
-      stall_guard_(rpc, context.stall_timeout) {
+      stall_guard_(rpc, context.stall_timeout),
+      record_(context.observers, RpcMethod::kEmbed, rpc) {
   context_.in_flight->CallStarted();
 }
 
@@ -38,14 +38,23 @@ absl::Status EmbedCall::Submit(grpc::ByteBuffer* request) {
   ELMO_ASSIGN_OR_RETURN(
       AcceptedRequest accepted,
       AcceptRequest(*context_.validator, request, /*in_stream=*/false));
-  ELMO_RETURN_IF_ERROR(context_.in_flight->Reserve(client_, accepted.bytes));
+  record_.Accepted(accepted.plan, accepted.request_bytes);
+  absl::Status result = context_.in_flight->Reserve(client_, accepted.bytes);
+  if (!result.ok()) {
+    record_.Refused(RefusalReason::kBytesInFlight);
+    return result;
+  }
   reserved_bytes_ = accepted.bytes;
 
   job_ = std::make_shared<EmbedJob>(std::move(accepted.plan), received_);
   std::vector<SentenceTask> tasks = job_->Start(
       client_, DeadlineOf(*rpc_, received_, context_.default_deadline),
       [this](const absl::Status& status) { JobDone(status); });
-  return context_.scheduler->Submit(&tasks);
+  RefusalReason reason;
+  result = context_.scheduler->Submit(&tasks, &reason);
+  // On OK the call may be over by now.
+  if (!result.ok()) record_.Refused(reason);
+  return result;
 }
 
 void EmbedCall::JobDone(const absl::Status& status) {
@@ -59,7 +68,9 @@ void EmbedCall::JobDone(const absl::Status& status) {
       result = absl::InternalError(e.what());
     }
   }
+  record_.Answered(job_->timings(), static_cast<int64_t>(response_->Length()));
   if (result.ok()) {
+    record_.End(result);
     stall_guard_.Arm();
     Finish(grpc::Status::OK);
   } else {
@@ -70,9 +81,8 @@ void EmbedCall::JobDone(const absl::Status& status) {
 void EmbedCall::Fail(const absl::Status& status) {
   if (absl::IsUnavailable(status)) {
     AddRetryPushback(context_.scheduler->RetryAfter(), rpc_);
-  } else if (absl::IsInternal(status)) {
-    spdlog::error("Embed: {}", std::string(status.message()));
   }
+  record_.End(status);
   Finish(ToGrpcStatus(status));
 }
 

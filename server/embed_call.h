@@ -35,6 +35,7 @@ class EmbedCall final : public grpc::ServerUnaryReactor {
   const ClientId client_;
   const TimePoint received_;
   StallGuard stall_guard_;
+  CallRecord record_;
   int64_t reserved_bytes_ = 0;
   // Set in Start() or never; gRPC calls OnCancel() only after that.
   std::shared_ptr<EmbedJob> job_;

@@ -38,7 +38,8 @@ absl::StatusOr<AcceptedRequest> AcceptRequest(const RequestValidator& validator,
                                               grpc::ByteBuffer* buffer,
                                               bool in_stream) {
   AcceptedRequest accepted;
-  accepted.bytes = static_cast<int64_t>(buffer->Length());
+  accepted.request_bytes = static_cast<int64_t>(buffer->Length());
+  accepted.bytes = accepted.request_bytes;
   v1::EmbedRequest message;
   {
     ELMO_ASSIGN_OR_RETURN(const grpc::Slice bytes, TakeBytes(buffer));

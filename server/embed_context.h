@@ -3,6 +3,7 @@
 
 #include "grpcpp/grpcpp.h"
 #include "server/batching/batch_scheduler.h"
+#include "server/call_record.h"
 #include "server/embed_plan.h"
 #include "server/in_flight.h"
 #include "server/request_validator.h"
@@ -18,6 +19,8 @@ struct EmbedContext {
   Duration default_deadline{};
   // See StallGuard.
   Duration stall_timeout{};
+  // Who is told about calls.
+  CallObservers observers;
 };
 
 // The connection that a call came over.
@@ -33,6 +36,7 @@ TimePoint DeadlineOf(const grpc::CallbackServerContext& rpc, TimePoint now,
 struct AcceptedRequest {
   EmbedPlan plan;
   int64_t bytes = 0;
+  int64_t request_bytes = 0;  // Of these, as it came.
 };
 
 // Parses and validates; `buffer` is empty afterwards. INVALID_ARGUMENT or

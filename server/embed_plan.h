@@ -1,6 +1,7 @@
 #ifndef ELMO_SERVER_EMBED_PLAN_H_
 #define ELMO_SERVER_EMBED_PLAN_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -49,6 +50,8 @@ struct EmbedPlan {
   std::vector<Sentence> sentences;
   // Of the vectors in the answer.
   int64_t response_bytes = 0;
+  // What splitting the texts into tokens took; zero where there was none.
+  std::chrono::steady_clock::duration tokenization_time{};
 };
 
 }  // namespace elmo

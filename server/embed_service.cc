@@ -35,6 +35,16 @@ absl::Status WriteModels(const RequestValidator& validator,
   return SerializeMessage(models, response);
 }
 
+// Answers a call that never waits, and counts it.
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* rpc,
+                                 CallRecord* record,
+                                 const absl::Status& status) {
+  record->End(status);
+  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* EmbedService::Embed(grpc::CallbackServerContext* rpc,
@@ -56,19 +66,17 @@ EmbedService::EmbedStream(grpc::CallbackServerContext* rpc) {
 grpc::ServerUnaryReactor* EmbedService::GetModel(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  reactor->Finish(
-      ToGrpcStatus(WriteModel(*context_.validator, Own(request), response)));
-  return reactor;
+  CallRecord record(context_.observers, RpcMethod::kGetModel, rpc);
+  return Answer(rpc, &record,
+                WriteModel(*context_.validator, Own(request), response));
 }
 
 grpc::ServerUnaryReactor* EmbedService::ListModels(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  reactor->Finish(
-      ToGrpcStatus(WriteModels(*context_.validator, Own(request), response)));
-  return reactor;
+  CallRecord record(context_.observers, RpcMethod::kListModels, rpc);
+  return Answer(rpc, &record,
+                WriteModels(*context_.validator, Own(request), response));
 }
 
 }  // namespace elmo

@@ -9,7 +9,6 @@
 #include "server/grpc_message.h"
 #include "server/grpc_status.h"
 #include "server/response_builder.h"
-#include "spdlog/spdlog.h"
 
 namespace elmo {
 namespace {
@@ -28,7 +27,8 @@ EmbedStream::EmbedStream(const EmbedContext& context,
     : context_(context),
       rpc_(rpc),
       client_(ClientOf(*rpc)),
-      stall_guard_(rpc, context.stall_timeout) {
+      stall_guard_(rpc, context.stall_timeout),
+      record_(context.observers, RpcMethod::kEmbedStream, rpc) {
   context_.in_flight->CallStarted();
 }
 
@@ -83,6 +83,7 @@ absl::Status EmbedStream::TakeRequest() {
   ELMO_ASSIGN_OR_RETURN(
       AcceptedRequest accepted,
       AcceptRequest(*context_.validator, &request_, /*in_stream=*/true));
+  record_.Accepted(accepted.plan, accepted.request_bytes);
   const TimePoint now = std::chrono::steady_clock::now();
   const auto entry = std::make_shared<Entry>();
   entry->bytes = accepted.bytes;
@@ -127,6 +128,7 @@ void EmbedStream::SubmitWaiting() {
     }
     if (!context_.scheduler->accepting()) {
       // Those behind it were read, but never accepted.
+      record_.Refused(RefusalReason::kDraining);
       FailWith(status);
       open_.erase(std::find(open_.begin(), open_.end(), entry), open_.end());
     } else if (!own_work) {
@@ -193,9 +195,6 @@ void EmbedStream::JobDone(const EntryPtr& entry, const absl::Status& status) {
     } catch (const std::exception& e) {  // Out of memory.
       result = absl::InternalError(e.what());
     }
-  }
-  if (absl::IsInternal(result)) {
-    spdlog::error("EmbedStream: {}", std::string(result.message()));
   }
   Actions actions;
   {
@@ -275,6 +274,8 @@ EmbedStream::Actions EmbedStream::NextActions() {
     Entry& first = *open_.front();
     if (first.result.ok()) {
       writing_ = true;
+      record_.Answered(first.job->timings(),
+                       static_cast<int64_t>(first.response.Length()));
       actions.write = &first.response;
     } else {
       // The answers of those behind it are of no use: the order is a promise.
@@ -310,6 +311,7 @@ void EmbedStream::Do(const Actions& actions) {
     if (absl::IsUnavailable(actions.status)) {
       AddRetryPushback(context_.scheduler->RetryAfter(), rpc_);
     }
+    record_.End(actions.status);
     Finish(ToGrpcStatus(actions.status));
     return;
   }

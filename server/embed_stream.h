@@ -87,6 +87,7 @@ class EmbedStream final
   const ClientId client_;
   StallGuard
       stall_guard_;  // Armed while a write runs; by one thread at a time.
+  CallRecord record_;
   grpc::ByteBuffer request_;           // gRPC's while a read runs.
   std::shared_ptr<EmbedStream> self_;  // From Start() to OnDone().
 

@@ -27,6 +27,7 @@ class InFlight {
   [[nodiscard]] absl::Status Reserve(ClientId client, int64_t bytes);
   // Gives back what was reserved.
   void Release(ClientId client, int64_t bytes);
+  // What is reserved now.
   int64_t bytes() const;
 
   // Until no call is left; false when `deadline` passed first.

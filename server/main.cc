@@ -54,6 +54,7 @@ void Reload(const elmo::CommandLine& options, elmo::Server* server) {
   auto models = elmo::LoadModels(options);
   absl::Status status = models.status();
   if (status.ok()) status = server->ReplaceModels(*std::move(models));
+  server->metrics().ModelsReloaded(status.ok());
   if (status.ok()) {
     spdlog::info("serving {}", server->model_names());
   } else {
@@ -71,7 +72,7 @@ int main(int argc, char** argv) {
                                        std::cout, std::cerr);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<elmo::CommandLine>(parsed);
-  elmo::SetUpLogging(options.log_level);
+  elmo::SetUpLogging(options.log_level, options.log_format);
   if (options.check) return elmo::RunCheck(options, std::cout);
   spdlog::info("options: {}", options.effective);
   elmo::SignalWatcher signals;
@@ -81,7 +82,11 @@ int main(int argc, char** argv) {
   signals.BeginServing();
   auto server = elmo::Server::Create(options.server, *std::move(models));
   if (!server.ok()) return Fail(server.status());
-  const absl::Status written = WritePort((*server)->port(), options.port_file);
+  absl::Status written =
+      WritePort((*server)->metrics_port(), options.metrics_port_file);
+  if (written.ok()) {
+    written = WritePort((*server)->port(), options.port_file);
+  }
   if (!written.ok()) return Fail(written);
   spdlog::info("serving model {} on {} with {} workers",
                (*server)->model_names(), (*server)->address(),

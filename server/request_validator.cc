@@ -50,7 +50,15 @@ absl::StatusOr<EmbedPlan> RequestValidator::Validate(v1::EmbedRequest request,
                                          plan.model->engine->options(), &plan));
   ELMO_RETURN_IF_ERROR(ChooseStartState(static_cast<int>(request.start_state()),
                                         in_stream, &plan));
+  bool has_text = false;
+  for (const v1::Sentence& s : request.sentences()) {
+    has_text |= !s.text().empty();
+  }
+  const auto start = std::chrono::steady_clock::now();
   ELMO_RETURN_IF_ERROR(TakeSentences(&request, &plan));
+  if (has_text) {
+    plan.tokenization_time = std::chrono::steady_clock::now() - start;
+  }
   ELMO_RETURN_IF_ERROR(CheckResponseSize(&plan));
   return plan;
 }

@@ -23,6 +23,32 @@ constexpr std::chrono::seconds kMaxRefusing(1);
 // ends by itself and holds gRPC's shutdown for as long as this.
 constexpr std::chrono::milliseconds kGoodbye(200);
 
+ServerMetrics::Limits MetricLimits(const ServerOptions& options) {
+  ServerMetrics::Limits limits;
+  limits.workers = options.scheduler.workers;
+  limits.max_batch_rows = options.scheduler.queue.max_batch_rows;
+  limits.max_batch_tokens = options.scheduler.queue.max_batch_tokens;
+  limits.max_queued_tokens = options.scheduler.queue.max_queued_tokens;
+  limits.max_bytes_in_flight = options.max_bytes_in_flight;
+  return limits;
+}
+
+ModelFigures FiguresOf(const ServedModel& model) {
+  const WordCache::Stats cache = model.engine->word_cache_stats();
+  ModelFigures figures;
+  figures.name = model.name;
+  figures.checksum = model.checksum;
+  figures.precision = model.precision;
+  figures.isa = model.engine->isa();
+  figures.layers = model.engine->options().lstm.num_layers;
+  figures.dim = static_cast<int>(model.engine->options().output_dim());
+  figures.cache_hits = cache.hits;
+  figures.cache_misses = cache.misses;
+  figures.cache_words = cache.words;
+  figures.cache_bytes = cache.bytes;
+  return figures;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(
@@ -36,6 +62,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(
 
 Server::Server(const ServerOptions& options)
     : options_(options),
+      metrics_(MetricLimits(options)),
+      access_log_(options.access_log),
       in_flight_(options.max_bytes_in_flight,
                  options.max_bytes_in_flight_per_connection) {}
 
@@ -44,7 +72,9 @@ Server::~Server() { Shutdown(); }
 absl::Status Server::Start() {
   ELMO_ASSIGN_OR_RETURN(security_, Security::Create(options_.security));
   ELMO_ASSIGN_OR_RETURN(tokenizer_, Tokenizer::Create());
-  ELMO_ASSIGN_OR_RETURN(scheduler_, BatchScheduler::Create(options_.scheduler));
+  BatchScheduler::Options scheduler_options = options_.scheduler;
+  scheduler_options.observer = &metrics_;
+  ELMO_ASSIGN_OR_RETURN(scheduler_, BatchScheduler::Create(scheduler_options));
   validator_ = std::make_unique<RequestValidator>(options_.limits, &models_,
                                                   tokenizer_.get());
   EmbedContext context;
@@ -52,9 +82,36 @@ absl::Status Server::Start() {
   context.scheduler = scheduler_.get();
   context.in_flight = &in_flight_;
   context.default_deadline = options_.default_deadline;
+  context.observers = {&metrics_, &access_log_};
   context.stall_timeout = options_.stall_timeout;
   service_ = std::make_unique<EmbedService>(context, &streams_);
+  ELMO_RETURN_IF_ERROR(StartMetrics());
   return Listen();
+}
+
+absl::Status Server::StartMetrics() {
+  metrics_.SetSampler([this] { return ReadLoad(); });
+  if (options_.metrics_listen.empty()) return absl::OkStatus();
+  ELMO_ASSIGN_OR_RETURN(
+      metrics_endpoint_,
+      MetricsEndpoint::Create(options_.metrics_listen, metrics_));
+  return absl::OkStatus();
+}
+
+LoadFigures Server::ReadLoad() const {
+  LoadFigures load;
+  load.queued_tokens = scheduler_->queued_tokens();
+  load.queued_sentences = scheduler_->queued_sentences();
+  load.busy_workers = scheduler_->busy_workers();
+  load.bytes_in_flight = in_flight_.bytes();
+  for (const ModelRegistry::Model& model : models_.All()) {
+    load.models.push_back(FiguresOf(*model));
+  }
+  return load;
+}
+
+int Server::metrics_port() const {
+  return metrics_endpoint_ == nullptr ? 0 : metrics_endpoint_->port();
 }
 
 absl::Status Server::ReplaceModels(std::vector<ServedModel> models) {
@@ -107,6 +164,9 @@ void Server::Shutdown() {
     server_.reset();
     probe_.reset();
   }
+  // Until here somebody may watch the server drain.
+  metrics_endpoint_.reset();
+  metrics_.SetSampler(nullptr);
   scheduler_.reset();
 }
 

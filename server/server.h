@@ -13,6 +13,9 @@
 #include "server/embed_service.h"
 #include "server/health.h"
 #include "server/in_flight.h"
+#include "server/logs/access_log.h"
+#include "server/metrics/metrics_endpoint.h"
+#include "server/metrics/server_metrics.h"
 #include "server/model_registry.h"
 #include "server/probe_server.h"
 #include "server/request_validator.h"
@@ -50,8 +53,11 @@ class Server {
 
   // Null for a unix socket.
   ConnectionAcceptor* acceptor() { return acceptor_.get(); }
+  // Where metrics are served; 0 where they are not.
+  int metrics_port() const;
 
   const BatchScheduler& scheduler() const { return *scheduler_; }
+  ServerMetrics& metrics() { return metrics_; }
 
   // See InFlight.
   int64_t bytes_in_flight() const { return in_flight_.bytes(); }
@@ -72,10 +78,15 @@ class Server {
   explicit Server(const ServerOptions& options);
 
   absl::Status Start();
+  absl::Status StartMetrics();
+  // For a scrape.
+  LoadFigures ReadLoad() const;
   absl::Status Listen();
   void FinishAccepted();
 
   const ServerOptions options_;
+  ServerMetrics metrics_;  // Outlives all that tell it.
+  AccessLog access_log_;
   ModelRegistry models_;
   std::unique_ptr<Security> security_;
   std::unique_ptr<Tokenizer> tokenizer_;
@@ -88,6 +99,7 @@ class Server {
   std::unique_ptr<ConnectionAcceptor> acceptor_;
   std::unique_ptr<ProbeServer> probe_;
   std::unique_ptr<Health> health_;
+  std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::string address_;
   int port_ = 0;
 };

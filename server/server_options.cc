@@ -29,22 +29,36 @@ absl::Status CheckTime(absl::string_view name, milliseconds value,
   return CheckRange(name, value.count(), min, kMaxMilliseconds, " ms");
 }
 
+bool IsHostAndPort(absl::string_view listen) {
+  const size_t colon = listen.rfind(':');
+  int port = -1;
+  return colon != absl::string_view::npos && colon > 0 &&
+         absl::SimpleAtoi(listen.substr(colon + 1), &port) && port >= 0 &&
+         port <= 65535;
+}
+
 // gRPC fills in what is missing (port 443) instead of refusing it.
 absl::Status CheckAddress(absl::string_view name, absl::string_view listen) {
   if (absl::StartsWith(listen, "unix:") && listen.size() > 5) {
     return absl::OkStatus();
   }
-  const size_t colon = listen.rfind(':');
-  int port = -1;
-  if (colon != absl::string_view::npos && colon > 0 &&
-      absl::SimpleAtoi(listen.substr(colon + 1), &port) && port >= 0 &&
-      port <= 65535) {
-    return absl::OkStatus();
-  }
+  if (IsHostAndPort(listen)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       name, " is \"", listen,
       "\"; it must be HOST:PORT, [HOST]:PORT or unix:PATH, with a port of 0 to "
       "65535"));
+}
+
+// A list of addresses, which the HTTP server would take, is not for us.
+absl::Status CheckMetricsAddress(absl::string_view listen) {
+  if (listen.empty() ||
+      (IsHostAndPort(listen) && !absl::StrContains(listen, ','))) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "metrics_listen is \"", listen,
+      "\"; it must be HOST:PORT or [HOST]:PORT, with a port of 0 to 65535, or "
+      "empty"));
 }
 
 }  // namespace
@@ -72,6 +86,8 @@ absl::Status ServerOptions::Validate() const {
     ELMO_RETURN_IF_ERROR(CheckAddress("probe_listen", security.probe_listen));
   }
   ELMO_RETURN_IF_ERROR(security.Validate(listen));
+  ELMO_RETURN_IF_ERROR(CheckMetricsAddress(metrics_listen));
+  ELMO_RETURN_IF_ERROR(CheckTime("slow_request", access_log.slow_request, 0));
   ELMO_RETURN_IF_ERROR(limits.Validate());
   ELMO_RETURN_IF_ERROR(scheduler.Validate());
   ELMO_RETURN_IF_ERROR(connection.Validate());

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "server/batching/batch_scheduler.h"
+#include "server/logs/access_log.h"
 #include "server/request_limits.h"
 #include "server/security/security_options.h"
 
@@ -48,6 +49,11 @@ struct ServerOptions {
   BatchScheduler::Options scheduler;
   ConnectionOptions connection;
   SecurityOptions security;
+  // HOST:PORT or [HOST]:PORT for metrics over plain HTTP; port 0: one that is
+  // free. Empty: none.
+  std::string metrics_listen;
+  // Which calls get a line in the log.
+  AccessLog::Options access_log;
   // For calls without a deadline of their own.
   std::chrono::milliseconds default_deadline = std::chrono::minutes(1);
   // Memory of requests and answers from arrival until sent.

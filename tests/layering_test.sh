@@ -43,16 +43,19 @@ allowed core/engine core/base/ core/model/ core/text/ core/layers/
 allowed core/tool core/
 allowed server/batching core/base/ core/engine/ core/model/
 allowed server/security core/base/
+allowed server/logs core/base/ server/batching/ server/call_report.h
+allowed server/metrics core/base/ server/batching/ server/call_report.h
 allowed server core/ elmo/v1/
 allowed client core/base/ elmo/v1/
 
-absent 'grpc|google/protobuf' core server/batching server/security
+absent 'grpc|google/protobuf' core server/batching server/logs server/metrics server/security
 # Command lines and files: CLI11 stays out of what serves.
 absent 'CLI' core/base core/engine server/batching server/security
 # Keys, certificates and digests: in three places only.
 absent 'openssl' core/base core/text core/layers core/engine server/batching server/*.h server/*.cc
 absent 'hdf5|H5' core/base core/text core/model core/layers core/engine server client
 absent 'dnnl|oneapi' core/base core/text core/model core/engine core/tool server client
+absent 'prometheus' core client server/batching server/logs server/*.h server/*.cc
 # The engine starts no threads and reads no clock.
 absent 'thread>|chrono>' core/text core/model core/layers core/engine
 [ "$failures" -eq 0 ] || exit 1

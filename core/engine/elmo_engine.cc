@@ -76,6 +76,7 @@ ElmoEngine::ElmoEngine(const ModelOptions& options, const ModelWeights& weights,
                        const ElmoEngineOptions& engine_options,
                        const CharEncoder& encoder, const Kernels& kernels)
     : options_(options),
+      isa_(kernels.name),
       token_vectors_(options, weights.char_cnn, encoder, kernels,
                      engine_options.word_cache_bytes) {}
 

@@ -2,6 +2,7 @@
 #define ELMO_CORE_ENGINE_ELMO_ENGINE_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -42,7 +43,8 @@ class ElmoEngine final : public Engine {
   absl::Status Run(absl::Span<const SentenceInput> inputs, Workspace* workspace,
                    absl::Span<SentenceOutput> outputs) const override;
 
-  WordCache::Stats word_cache_stats() const {
+  std::string isa() const override { return isa_; }
+  WordCache::Stats word_cache_stats() const override {
     return token_vectors_.cache_stats();
   }
 
@@ -66,6 +68,7 @@ class ElmoEngine final : public Engine {
   ConstMatrix ReadLayer(int layer, int64_t row, WorkspaceImpl* w) const;
 
   const ModelOptions options_;
+  const std::string isa_;
   TokenVectors token_vectors_;
   std::vector<std::unique_ptr<LstmCell>> cells_[2];  // [direction][layer]
 };

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "core/engine/output_spec.h"
+#include "core/engine/word_cache.h"
 #include "core/model/lstm_state.h"
 #include "core/model/model_options.h"
 
@@ -58,6 +59,11 @@ class Engine {
   virtual ~Engine() = default;
 
   virtual const ModelOptions& options() const = 0;
+
+  // Figures for metrics: the instruction set of the inner loops; what the word
+  // cache did, zeros where there is none.
+  virtual std::string isa() const { return "none"; }
+  virtual WordCache::Stats word_cache_stats() const { return {}; }
 
   virtual std::unique_ptr<Workspace> CreateWorkspace() const = 0;
 

@@ -98,14 +98,20 @@ absl::Status BatchScheduler::StartWorkers() {
   return absl::OkStatus();
 }
 
-absl::Status BatchScheduler::Submit(std::vector<SentenceTask>* tasks) {
+absl::Status BatchScheduler::Submit(std::vector<SentenceTask>* tasks,
+                                    RefusalReason* reason) {
+  RefusalReason unused;
+  if (reason == nullptr) reason = &unused;
   const TimePoint now = SteadyNow();
   {
     MutexLock lock(&mu_);
+    *reason = RefusalReason::kDraining;
     if (!accepting_) {
       return absl::UnavailableError("the server is shutting down");
     }
+    *reason = RefusalReason::kDeadline;
     ELMO_RETURN_IF_ERROR(Admit(*tasks, now));
+    *reason = RefusalReason::kQueueFull;
     ELMO_RETURN_IF_ERROR(queue_.Push(tasks, now));
     Wake();
   }
@@ -206,6 +212,7 @@ int BatchScheduler::busy_workers() const {
 void BatchScheduler::Work(Running* running) {
   SentenceQueue::Next next;
   while (NextBatch(running, &next)) {
+    ObserveDead(next);
     DismissDead(&next);
     if (!next.batch.empty()) RunBatch(std::move(next.batch), running);
     next = {};  // Lets go of the owners before the next wait.
@@ -250,6 +257,7 @@ void BatchScheduler::RunUrgent(Running* running) {
     next = queue_.PopUrgent(start, running->clients, running->overtaking_left);
   }
   if (next.empty()) return;
+  ObserveDead(next);
   DismissDead(&next);
   if (!next.batch.empty()) RunBatch(std::move(next.batch), nullptr);
   const Duration took = SteadyNow() - start;
@@ -257,6 +265,34 @@ void BatchScheduler::RunUrgent(Running* running) {
   MutexLock lock(&mu_);
   running->overtaking_left -= took;
   running->predicted_end += took;
+}
+
+void BatchScheduler::ObserveDead(const SentenceQueue::Next& next) const {
+  if (options_.observer == nullptr) return;
+  int expired = static_cast<int>(next.expired.size());
+  int cancelled = 0;
+  // gRPC cancels a call whose deadline passes.
+  const TimePoint now = SteadyNow();
+  for (const SentenceTask& task : next.cancelled) {
+    ++(task.deadline <= now ? expired : cancelled);
+  }
+  if (expired > 0) options_.observer->SentencesExpired(expired);
+  if (cancelled > 0) options_.observer->SentencesCancelled(cancelled);
+}
+
+void BatchScheduler::ObserveBatch(const std::vector<SentenceTask>& batch,
+                                  TimePoint start,
+                                  Duration compute_time) const {
+  if (options_.observer == nullptr) return;
+  BatchObserver::Batch report;
+  report.rows = static_cast<int>(batch.size());
+  report.tokens = SizeOf(batch).tokens;
+  report.compute_time = compute_time;
+  for (const SentenceTask& task : batch) {
+    if (task.owner->cancelled()) ++report.cancelled_rows;
+    options_.observer->SentenceStarted(start - task.accepted);
+  }
+  options_.observer->BatchEnded(report);
 }
 
 void BatchScheduler::RunBatch(std::vector<SentenceTask> batch,
@@ -275,12 +311,15 @@ void BatchScheduler::RunBatch(std::vector<SentenceTask> batch,
   const absl::Status status =
       model.Run(inputs, between_steps, absl::MakeSpan(outputs));
   const Duration compute_time = SteadyNow() - start;
+  const Duration own_time =
+      compute_time -
+      (running != nullptr ? running->overtaken : Duration::zero());
   if (status.ok()) {
     BatchCost::Sample sample = SizeOf(batch);
-    sample.time = compute_time -
-                  (running != nullptr ? running->overtaken : Duration::zero());
+    sample.time = own_time;
     model.Observe(sample);
   }
+  ObserveBatch(batch, start, own_time);
 
   for (size_t i = 0; i < batch.size(); ++i) {
     SentenceResult result;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
+#include "server/batching/batch_observer.h"
 #include "server/batching/sentence_queue.h"
 
 namespace elmo {
@@ -32,6 +33,8 @@ class BatchScheduler {
     // Worker threads: one per CPU that the process really gets.
     int workers = 1;
     SentenceQueue::Options queue;
+    // Is told what happens; may be null. Not owned, must outlive the scheduler.
+    BatchObserver* observer = nullptr;
 
     // INVALID_ARGUMENT naming the option, the value and the limit.
     absl::Status Validate() const;
@@ -47,8 +50,10 @@ class BatchScheduler {
   // Never blocks. The tasks are of one client and have their model set. On OK
   // it has taken all of *tasks, and each task's owner hears of its end exactly
   // once; otherwise it took none. UNAVAILABLE when the queue is full, when the
-  // prediction says that the deadline would pass, or after Drain().
-  [[nodiscard]] absl::Status Submit(std::vector<SentenceTask>* tasks);
+  // prediction says that the deadline would pass, or after Drain(): then
+  // *reason, where it is not null, says which.
+  [[nodiscard]] absl::Status Submit(std::vector<SentenceTask>* tasks,
+                                    RefusalReason* reason = nullptr);
 
   // The same for what belongs to work that was accepted already: refused only
   // after Drain().
@@ -93,6 +98,9 @@ class BatchScheduler {
   void RunUrgent(Running* running);
   void Begin(const std::vector<SentenceTask>& batch, TimePoint now,
              Running* running) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ObserveDead(const SentenceQueue::Next& next) const;
+  void ObserveBatch(const std::vector<SentenceTask>& batch, TimePoint start,
+                    Duration compute_time) const;
   // `running`: null for urgent sentences.
   void RunBatch(std::vector<SentenceTask> batch, Running* running);
 

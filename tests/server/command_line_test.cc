@@ -86,6 +86,8 @@ TEST_F(CommandLineTest, SizesAndTimesHaveUnits) {
 TEST_F(CommandLineTest, SwitchesGoBothWays) {
   EXPECT_FALSE(Options({"--no-reflection"}).server.reflection);
   EXPECT_TRUE(Options({"--channelz"}).server.channelz);
+  EXPECT_FALSE(Options({}).server.access_log.all_requests);
+  EXPECT_TRUE(Options({"--log-requests"}).server.access_log.all_requests);
 }
 
 TEST_F(CommandLineTest, EnvironmentIsReadAndFlagsGoFirst) {
@@ -269,7 +271,8 @@ TEST_F(CommandLineTest, OperationsPageDescribesEveryFlagAndNoOther) {
   documented.erase(documented.find(example), example.size());
   std::set<std::string> known = FlagsIn(out_.str());
   for (const char* flag :
-       {"no-channelz", "no-hardened", "no-allow-plaintext-tokens"}) {
+       {"no-channelz", "no-hardened", "no-allow-plaintext-tokens",
+        "no-log-requests"}) {
     known.erase(flag);  // Goes without saying.
   }
   EXPECT_EQ(FlagsIn(documented), known);
@@ -304,6 +307,11 @@ TEST_F(CommandLineTest, MistakesExitWith2AndNameTheFlag) {
       {{"--model=/m", "--default-deadline=0s"}, "default_deadline is 0 ms"},
       {{"--model=/m", "--keepalive-time=9999h"}, "keepalive_time"},
       {{"--model=/m", "--log-level=loud"}, "--log-level"},
+      {{"--model=/m", "--log-format=xml"}, "--log-format"},
+      {{"--model=/m", "--slow-request=-1s"}, "slow_request is -1000 ms"},
+      {{"--model=/m", "--metrics-listen=9464"}, "metrics_listen"},
+      {{"--model=/m", "--metrics-listen=unix:/tmp/m"}, "metrics_listen"},
+      {{"--model=/m", "--metrics-listen=a:1,b:2"}, "metrics_listen"},
       {{"--model=/m", "--max-concurrent-streams=0"}, "max_concurrent_streams"},
   };
   for (const auto& mistake : mistakes) {

@@ -34,8 +34,10 @@ class BatchSchedulerTest : public ::testing::Test {
 
   ~BatchSchedulerTest() override { engine_.Unblock(); }
 
-  void Start(int workers, const SentenceQueue::Options& queue = {}) {
+  void Start(int workers, const SentenceQueue::Options& queue = {},
+             BatchObserver* observer = nullptr) {
     BatchScheduler::Options options;
+    options.observer = observer;
     options.workers = workers;
     options.queue = queue;
     auto scheduler = BatchScheduler::Create(options);
@@ -64,6 +66,86 @@ class BatchSchedulerTest : public ::testing::Test {
       *BatchModel::Create(&engine_, /*workers=*/1, kCost);
   std::unique_ptr<BatchScheduler> scheduler_;  // Goes before the engine.
 };
+
+// Counts what it is told. Thread-safe.
+struct CountingObserver final : public BatchObserver {
+  void BatchEnded(const Batch& batch) override {
+    ++batches;
+    rows += batch.rows;
+    tokens += batch.tokens;
+    cancelled_rows += batch.cancelled_rows;
+  }
+  void SentenceStarted(Duration queue_time) override {
+    ++started;
+    if (queue_time < Duration::zero()) ++negative_times;
+  }
+  void SentencesExpired(int count) override { expired += count; }
+  void SentencesCancelled(int count) override { cancelled += count; }
+
+  std::atomic<int> batches{0}, rows{0}, cancelled_rows{0};
+  std::atomic<int64_t> tokens{0};
+  std::atomic<int> started{0}, negative_times{0}, expired{0}, cancelled{0};
+};
+
+TEST_F(BatchSchedulerTest, ObserverHearsOfBatchesBeforeTheOwnersDo) {
+  CountingObserver observer;
+  Start(/*workers=*/1, {}, &observer);
+  const Owner first = Occupy();
+  const Owner second = OwnerOf({{"a"}, {"b", "c"}});
+  ASSERT_THAT(Submit(second), IsOk());
+  EXPECT_EQ(scheduler_->queued_sentences(), 2);
+  first->Cancel();  // While it runs.
+  engine_.Unblock();
+  first->WaitForAll();
+  second->WaitForAll();
+  EXPECT_EQ(observer.batches, 2);
+  EXPECT_EQ(observer.rows, 3);
+  EXPECT_EQ(observer.tokens, 3 + 3 + 4);
+  EXPECT_EQ(observer.cancelled_rows, 1);
+  EXPECT_EQ(observer.started, 3);
+  EXPECT_EQ(observer.negative_times, 0);
+  EXPECT_EQ(scheduler_->queued_sentences(), 0);
+  scheduler_.reset();
+}
+
+TEST_F(BatchSchedulerTest, ObserverHearsOfWhatDoesNotRun) {
+  CountingObserver observer;
+  Start(/*workers=*/1, {}, &observer);
+  const Owner running = Occupy();
+  const Owner cancelled = OwnerOf({{"a"}});
+  const Owner late = OwnerOf({{"b"}});
+  ASSERT_THAT(Submit(cancelled), IsOk());
+  ASSERT_THAT(Submit(late, std::chrono::steady_clock::now()), IsOk());
+  cancelled->Cancel();
+  engine_.Unblock();
+  scheduler_->Drain();
+  EXPECT_EQ(observer.cancelled, 1);
+  EXPECT_EQ(observer.expired, 1);
+  EXPECT_EQ(observer.started, 1);
+  scheduler_.reset();
+}
+
+TEST_F(BatchSchedulerTest, RefusalHasItsReason) {
+  SentenceQueue::Options queue;
+  queue.max_queued_tokens = 6;
+  Start(/*workers=*/1, queue);
+  const Owner running = Occupy();
+  const auto reason_of = [&](const Owner& owner, TimePoint deadline) {
+    auto tasks = RecordingOwner::Tasks(owner, deadline, 0, model_.get());
+    RefusalReason reason = RefusalReason::kBytesInFlight;
+    EXPECT_FALSE(scheduler_->Submit(&tasks, &reason).ok());
+    return reason;
+  };
+  const Owner long_one = OwnerOf({{"c", "d", "e", "f", "g"}});
+  const Owner short_one = OwnerOf({{"h"}});
+  EXPECT_EQ(reason_of(long_one, TimePoint::max()), RefusalReason::kQueueFull);
+  EXPECT_EQ(reason_of(short_one, std::chrono::steady_clock::now() +
+                                     std::chrono::milliseconds(1)),
+            RefusalReason::kDeadline);
+  scheduler_->StopAccepting();
+  EXPECT_EQ(reason_of(short_one, TimePoint::max()), RefusalReason::kDraining);
+  engine_.Unblock();
+}
 
 TEST_F(BatchSchedulerTest, EachSentenceGetsItsOwnValues) {
   Start(/*workers=*/2);
