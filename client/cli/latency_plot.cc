@@ -69,20 +69,28 @@ class Panel {
     }
   }
 
+  // Broken where a stretch has no value.
   void Line(const Series& series, const std::vector<LoadInterval>& intervals,
             std::string* svg) const {
-    std::string points;
+    std::string path;
+    bool pen_down = false;
     for (const LoadInterval& interval : intervals) {
       const double value = series.value(interval);
-      if (!(value > 0) && logarithmic_) continue;
-      absl::StrAppendFormat(&points, "%.1f,%.1f ",
-                            X(interval.begin_seconds + interval.seconds / 2),
-                            Y(value));
+      const bool drawn = value > 0 || !logarithmic_;
+      if (drawn) {
+        const double x = X(interval.begin_seconds + interval.seconds / 2);
+        // A line to where it begins makes a lone value a visible dot.
+        absl::StrAppendFormat(
+            &path, "%s%.1f %.1f",
+            pen_down ? "L" : absl::StrFormat("M%.1f %.1fL", x, Y(value)), x,
+            Y(value));
+      }
+      pen_down = drawn;
     }
     absl::StrAppendFormat(svg,
-                          "<polyline points='%s' fill='none' stroke='%s' "
-                          "stroke-width='2'/>\n",
-                          points, series.color);
+                          "<path d='%s' fill='none' stroke='%s' "
+                          "stroke-width='2' stroke-linecap='round'/>\n",
+                          path, series.color);
   }
 
   void Legend(const std::vector<Series>& all, std::string* svg) const {
