@@ -20,9 +20,7 @@ ArrivalSchedule::ArrivalSchedule(const Options& options)
       cancellations_(4 * options.seed + 3) {}
 
 std::optional<PlannedCall> ArrivalSchedule::Next() {
-  if (options_.max_calls && next_number_ >= *options_.max_calls) {
-    return std::nullopt;
-  }
+  if (ended_by_count()) return std::nullopt;
   if (options_.rate > 0) {
     now_seconds_ += arrivals_.Exponential() / options_.rate;
   }

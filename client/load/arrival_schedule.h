@@ -52,6 +52,11 @@ class ArrivalSchedule {
   // end.
   std::optional<PlannedCall> Next();
 
+  // Whether max_calls, and not the duration, ended it.
+  bool ended_by_count() const {
+    return options_.max_calls && next_number_ >= *options_.max_calls;
+  }
+
  private:
   const Options options_;
   // One source each, so that cancelling more does not move the arrivals.

@@ -39,7 +39,8 @@ LoadRecords LoadRunner::Run(
   }
   // Also the time in which nobody happened to call is part of the load.
   nanoseconds duration = clock_.Now() - start_;
-  if (options_.duration && AwaitTime(start_ + *options_.duration, stop)) {
+  if (options_.duration && !schedule->ended_by_count() &&
+      AwaitTime(start_ + *options_.duration, stop)) {
     duration = *options_.duration;
   }
   Drain(stop);

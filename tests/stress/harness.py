@@ -212,9 +212,10 @@ class Context:
                     self.settings.seconds, "--distinct", 128)
         return self._calm
 
-    def rate(self, share, tokens_per_request=20):
-        """Requests a second that offer this share of the capacity."""
-        return share * self.capacity / tokens_per_request
+    def rate(self, share, tokens_per_request=20, capacity=None):
+        """Requests a second that offer this share of the capacity, which is
+        the run's unless given."""
+        return share * (capacity or self.capacity) / tokens_per_request
 
     def calm_line(self, server, what, times=2.0, share=0.05, seconds=None):
         """A check that a light load's p99 is at most `times` the baseline's."""

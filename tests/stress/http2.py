@@ -86,9 +86,10 @@ class Connection:
         self.decoder = hpack.Decoder()
         self.buffer = b""
         self.send_window = 65535
+        self.initial_window = 65535
         self.stream_window = 65535
-        values = [] if window is None else [(INITIAL_WINDOW_SIZE, window)]
-        sock.sendall(PREFACE + settings(values))
+        window_size = (1 << 31) - 1 if window is None else window
+        sock.sendall(PREFACE + settings([(INITIAL_WINDOW_SIZE, window_size)]))
         if window is None:  # Let answers come as they like.
             sock.sendall(frame(WINDOW_UPDATE, 0, 0,
                                struct.pack(">I", (1 << 31) - 65536)))
@@ -121,7 +122,8 @@ class Connection:
             for at in range(0, len(payload), 6):
                 key, value = struct.unpack(">HI", payload[at:at + 6])
                 if key == INITIAL_WINDOW_SIZE:
-                    self.stream_window += value - 65535
+                    self.stream_window += value - self.initial_window
+                    self.initial_window = value
             self.sock.sendall(frame(SETTINGS, ACK, 0))
         elif kind == PING and not flags & ACK:
             self.sock.sendall(frame(PING, ACK, 0, payload))
@@ -129,7 +131,7 @@ class Connection:
             size = int.from_bytes(payload, "big")
             if stream == 0:
                 self.send_window += size
-            else:
+            else:  # Of the one call there is.
                 self.stream_window += size
 
     def grpc_status(self, stream):
@@ -149,6 +151,7 @@ class Connection:
     def unary(self, stream, payload, **options):
         """Sends a call by the rules of flow control and awaits its status."""
         whole = call(stream, payload, **options)
+        self.stream_window = self.initial_window
         at = 0
         while at < len(whole):
             length = 9 + int.from_bytes(whole[at:at + 3], "big")
@@ -171,6 +174,4 @@ class Connection:
             self.send_window -= size
             self.stream_window -= size
             at += length
-        status = self.grpc_status(stream)
-        self.stream_window = self.send_window  # Good enough for one at a time.
-        return status
+        return self.grpc_status(stream)
