@@ -50,7 +50,7 @@ class Bench {
       : server_(server), command_(command), terminal_(terminal) {}
 
   absl::Status Prepare(const Connections& connections) {
-    ELMO_RETURN_IF_ERROR(ReadPool());
+    ELMO_RETURN_IF_ERROR(ReadPool(*connections.front()));
     if (command_.verify_every == 0) return absl::OkStatus();
     ProgressBar bar(terminal_, clock_.Now());
     const auto show = [&](size_t done) {
@@ -85,13 +85,17 @@ class Bench {
   }
 
  private:
-  absl::Status ReadPool() {
+  absl::Status ReadPool(EmbedConnection& connection) {
     v1::EmbedRequest prototype;
     prototype.set_model(server_.model);
     *prototype.mutable_output() = command_.spec;
     prototype.set_start_state(command_.start_state);
     if (command_.file.empty()) {
-      requests_ = InventRequests(command_.pool, prototype);
+      v1::GetModelRequest request;
+      request.set_model(server_.model);
+      ELMO_ASSIGN_OR_RETURN(const v1::Model model,
+                            connection.GetModel({}, request));
+      requests_ = InventRequests(Within(model.limits()), prototype);
       return absl::OkStatus();
     }
     ELMO_ASSIGN_OR_RETURN(
@@ -100,6 +104,17 @@ class Bench {
     ELMO_ASSIGN_OR_RETURN(requests_,
                           ReadRequests(command_.pool, prototype, reader.get()));
     return absl::OkStatus();
+  }
+
+  // No longer sentences than the server takes.
+  RequestPoolOptions Within(const v1::Limits& limits) const {
+    RequestPoolOptions pool = command_.pool;
+    const int64_t most =
+        std::min(limits.tokens_per_sentence(),
+                 limits.tokens_per_request() / pool.sentences_per_request);
+    pool.max_tokens =
+        static_cast<int>(std::clamp<int64_t>(most, 1, pool.max_tokens));
+    return pool;
   }
 
   // The bar shows how much of the time has passed.

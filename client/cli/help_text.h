@@ -52,8 +52,8 @@ not sent again. Ctrl-C ends the load and shows what there is so far. Exit code 1
 also where an answer differs from the one before the load.
 
 Examples:
-  $0 bench --capacity --duration 5
-  $0 bench --rate 50 --duration 5 --deadline 0.5 --plot latency.svg
+  $0 bench --capacity --duration 2
+  $0 bench --rate 50 --duration 2 --deadline 0.5 --plot latency.svg
   $0 bench --rate 50 --requests 100 --deadline 0.05:1 --cancel-share 0.5 --json bench.json)";
 
 inline constexpr char kInfoExamples[] = R"(

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -86,6 +86,8 @@ def show(name, checks, seconds):
 
 def main(arguments):
     options = parse(arguments)
+    # As an exception, so that servers and loads are ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = options.scenario or (QUICK if options.quick else list(SCENARIOS))
     directory = Path(tempfile.mkdtemp(prefix="elmo-stress."))
     settings = Settings(options.binaries, options.model, options.server_cpus,
