@@ -38,6 +38,10 @@ struct ClientOptions {
   // than one large request.
   int max_retry_bytes = 16 << 20;
 
+  // gRPC lets connections to the same target with the same options share one
+  // TCP connection. True: not this one.
+  bool own_connection = false;
+
   // Answers larger than this fail with RESOURCE_EXHAUSTED. gRPC's own default
   // of 4 MiB is 341 tokens of three layers. -1: no limit but the server's.
   int max_receive_bytes = -1;

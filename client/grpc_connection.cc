@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/retry_pushback.h"
 #include "elmo/v1/embedding.grpc.pb.h"
 
 namespace elmo {
@@ -31,6 +32,17 @@ absl::Status ToAbsl(const grpc::Status& status) {
                       status.error_message());
 }
 
+absl::Status WithPushback(absl::Status status,
+                          const grpc::ClientContext& context) {
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto pushback = trailers.find(kRetryPushback);
+  if (pushback != trailers.end()) {
+    SetRetryPushback({pushback->second.data(), pushback->second.size()},
+                     &status);
+  }
+  return status;
+}
+
 // A proxy of the environment (http_proxy) cannot know this machine's own ports.
 bool IsLocal(const std::string& target) {
   return absl::StartsWith(target, "localhost:") ||
@@ -43,6 +55,9 @@ grpc::ChannelArguments ChannelArguments(const ClientOptions& options) {
   arguments.SetMaxReceiveMessageSize(options.max_receive_bytes);
   arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, options.max_retry_bytes);
   arguments.SetUserAgentPrefix("elmo-client");
+  if (options.own_connection) {
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  }
   if (IsLocal(options.target)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return arguments;
 }
@@ -72,7 +87,10 @@ class GrpcConnection : public EmbedConnection {
     call->done = std::move(done);
     stub_->async()->Embed(&call->context, call->request.get(), &call->response,
                           [call](const grpc::Status& status) {
-                            if (!status.ok()) return call->done(ToAbsl(status));
+                            if (!status.ok()) {
+                              return call->done(
+                                  WithPushback(ToAbsl(status), call->context));
+                            }
                             call->done(std::move(call->response));
                           });
     std::weak_ptr<EmbedCall> weak = call;

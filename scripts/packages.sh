@@ -14,6 +14,8 @@ build_packages=(
 test_packages=(
   clang clang-format libclang-rt-dev python3-numpy git
 )
+# To run scripts/stress: the headers of HTTP/2, and certificates.
+stress_packages=(python3 python3-hpack openssl)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }

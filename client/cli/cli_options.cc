@@ -23,6 +23,7 @@ struct Raw {
   EmbedCommand embed;
   CompareCommand compare;
   InfoCommand info;
+  RawBench bench;
 
   std::string layers;  // Not lists: CLI11 would take what follows as well.
   std::string mix;
@@ -181,6 +182,11 @@ void AddCompare(CLI::App* app, Raw* raw) {
   app->add_flag("--json", compare.json, "For programs");
 }
 
+void AddBench(CLI::App* app, Raw* raw) {
+  AddBenchOptions(app, &raw->bench);
+  AddVectorOptions(app, raw);
+}
+
 void AddInfo(CLI::App* app, Raw* raw) {
   app->add_flag("--json", raw->info.json, "For programs");
 }
@@ -257,6 +263,15 @@ absl::StatusOr<CompareCommand> FinishCompare(const Raw& raw) {
   return compare;
 }
 
+absl::StatusOr<BenchCommand> FinishBench(const Raw& raw,
+                                         std::chrono::milliseconds timeout) {
+  ELMO_ASSIGN_OR_RETURN(BenchCommand bench, FinishBench(raw.bench, timeout));
+  ELMO_RETURN_IF_ERROR(ReadSpec(raw, &bench.spec));
+  bench.spec.set_return_tokens(false);
+  bench.start_state = raw.embed.start_state;
+  return bench;
+}
+
 // A host alone would get gRPC's own default, which is 443.
 std::string WithPort(const std::string& server) {
   return server.find(':') == std::string::npos ? server + ":50051" : server;
@@ -274,6 +289,8 @@ absl::StatusOr<CommandLine> Finish(const CLI::App& app, const Raw& raw) {
     ELMO_ASSIGN_OR_RETURN(line.command, FinishEmbed(raw));
   } else if (app.got_subcommand("compare")) {
     ELMO_ASSIGN_OR_RETURN(line.command, FinishCompare(raw));
+  } else if (app.got_subcommand("bench")) {
+    ELMO_ASSIGN_OR_RETURN(line.command, FinishBench(raw, line.server.timeout));
   } else {
     line.command = raw.info;
   }
@@ -291,6 +308,7 @@ constexpr Subcommand kSubcommands[] = {
      AddEmbed},
     {"compare", "How alike the uses of a word are", kCompareExamples,
      AddCompare},
+    {"bench", "What the server does under load", kBenchExamples, AddBench},
     {"info", "The server's state, models and limits", kInfoExamples, AddInfo},
 };
 

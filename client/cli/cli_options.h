@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "client/cli/bench_options.h"
 #include "client/cli/sentence_reader.h"
 #include "client/cli/vector_writer.h"
 #include "elmo/v1/embedding.pb.h"
@@ -52,7 +53,7 @@ struct InfoCommand {
 
 struct CommandLine {
   ServerChoice server;
-  std::variant<EmbedCommand, CompareCommand, InfoCommand> command;
+  std::variant<EmbedCommand, CompareCommand, InfoCommand, BenchCommand> command;
 };
 
 // Exit codes of the program.

@@ -1,6 +1,7 @@
 #ifndef ELMO_CLIENT_CLI_COMMANDS_H_
 #define ELMO_CLIENT_CLI_COMMANDS_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,13 @@ absl::Status RunCompare(const ServerChoice& server,
                         const Terminal& terminal);
 absl::Status RunInfo(const ServerChoice& server, const InfoCommand& command,
                      const std::shared_ptr<EmbedConnection>& connection);
+
+// `connect`: makes a connection of its own at each call. FAILED_PRECONDITION
+// where an answer under load differs from the one without.
+absl::Status RunBench(
+    const ServerChoice& server, const BenchCommand& command,
+    const std::function<std::shared_ptr<EmbedConnection>()>& connect,
+    const Terminal& terminal);
 
 // Writes to standard output, for answers that are text.
 absl::Status Print(const std::string& text);

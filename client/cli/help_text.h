@@ -45,6 +45,17 @@ Examples:
   $0 compare bank 'He sat on the bank of the river.' 'She took the money to the bank.' 'They fished from the bank.'
   printf 'The bank lends.\nThe bank floods.\n' | $0 compare bank --file - --layer 2)";
 
+inline constexpr char kBenchExamples[] = R"(
+Requests go out at times decided beforehand, whether or not the server keeps up,
+and their latency counts from those times. A request that the server refuses is
+not sent again. Ctrl-C ends the load and shows what there is so far. Exit code 1
+also where an answer differs from the one before the load.
+
+Examples:
+  $0 bench --capacity --duration 2
+  $0 bench --rate 50 --duration 2 --deadline 0.5 --plot latency.svg
+  $0 bench --rate 50 --requests 100 --deadline 0.05:1 --cancel-share 0.5 --json bench.json)";
+
 inline constexpr char kInfoExamples[] = R"(
 Examples:
   $0 info

@@ -34,6 +34,12 @@ absl::Status Run(const CommandLine& line, const Terminal& terminal) {
           return RunEmbed(line.server, command, connection, terminal);
         } else if constexpr (std::is_same_v<Command, CompareCommand>) {
           return RunCompare(line.server, command, connection, terminal);
+        } else if constexpr (std::is_same_v<Command, BenchCommand>) {
+          options.own_connection = true;
+          options.max_attempts = 1;  // A refusal is a result.
+          return RunBench(
+              line.server, command,
+              [&options] { return MakeGrpcConnection(options); }, terminal);
         } else {
           return RunInfo(line.server, command, connection);
         }

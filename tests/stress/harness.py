@@ -1,0 +1,231 @@
+"""What every scenario uses: the server as a process, the load generator, and
+figures of a process from /proc."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MB = 1 << 20
+
+
+@dataclass
+class Check:
+    """One pass line: what was measured and what it must be."""
+
+    what: str
+    measured: str
+    line: str
+    ok: bool
+
+
+def at_most(what, value, limit, unit=""):
+    return Check(what, f"{value:.4g}{unit}", f"<= {limit:.4g}{unit}",
+                 value <= limit)
+
+
+def at_least(what, value, limit, unit=""):
+    return Check(what, f"{value:.4g}{unit}", f">= {limit:.4g}{unit}",
+                 value >= limit)
+
+
+def equal(what, value, expected):
+    return Check(what, str(value), f"= {expected}", value == expected)
+
+
+@dataclass
+class Settings:
+    """How the run was asked for."""
+
+    binaries: Path
+    model: Path
+    server_cpus: set
+    client_cpus: set
+    quick: bool = False
+    seconds: float = 10  # Length of one measured load.
+    directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
+
+
+class Server:
+    """elmo-server on a free port; ended with the `with` block."""
+
+    def __init__(self, settings, *flags, model=None, limits=None):
+        self.settings = settings
+        self.port_file = settings.directory / f"port.{time.monotonic_ns()}"
+        self.log = open(settings.directory / "server.log", "ab")
+        workers = str(len(settings.server_cpus))
+
+        def prepare():
+            os.sched_setaffinity(0, settings.server_cpus)
+            for which, value in (limits or {}).items():
+                resource.setrlimit(which, (value, value))
+
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            [settings.binaries / "elmo-server", "--model",
+             model or settings.model, "--listen", "127.0.0.1:0", "--port-file",
+             self.port_file, "--workers", workers, *flags],
+            stderr=self.log, preexec_fn=prepare)
+        while not (self.port_file.exists() and self.port_file.read_text()):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"elmo-server ended with {self.process.returncode}; "
+                                   f"see {self.log.name}")
+            time.sleep(0.005)
+        self.start_seconds = time.monotonic() - began
+        self.port = int(self.port_file.read_text())
+        self.address = f"127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+        self.process.wait()
+        self.log.close()
+        self.port_file.unlink(missing_ok=True)
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def _status(self, key):
+        path = f"/proc/{self.process.pid}/status"
+        for line in Path(path).read_text().splitlines():
+            if line.startswith(key + ":"):
+                return int(line.split()[1])
+        return 0
+
+    def rss_mb(self):
+        return self._status("VmRSS") / 1024
+
+    def peak_rss_mb(self):
+        return self._status("VmHWM") / 1024
+
+    def virtual_bytes(self):
+        return self._status("VmSize") * 1024
+
+    def reset_peak(self):
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def threads(self):
+        return self._status("Threads")
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def connect(self, timeout=10):
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+
+class Load:
+    """elmo-client bench in the background."""
+
+    def __init__(self, settings, server, *flags):
+        self.json = settings.directory / f"bench.{time.monotonic_ns()}.json"
+        self.process = subprocess.Popen(
+            [settings.binaries / "elmo-client", "bench", "--server",
+             server.address, "--json", self.json, "--quiet",
+             *[str(flag) for flag in flags]],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, settings.client_cpus))
+
+    def result(self):
+        """The load's JSON. A run that found a wrong answer has it too."""
+        output, _ = self.process.communicate()
+        if not self.json.exists():
+            raise RuntimeError(f"elmo-client bench failed: {output.strip()}")
+        return json.loads(self.json.read_text())
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+def bench(settings, server, *flags):
+    return Load(settings, server, *flags).result()
+
+
+def wait_until(condition, seconds):
+    """Whether the condition came true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Context:
+    """What one run of scenarios shares: settings, and the figures that the
+    pass lines are made of, measured in the same run."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self._capacity = None
+        self._calm = None
+
+    def server(self, *flags, **kwargs):
+        return Server(self.settings, *flags, **kwargs)
+
+    def bench(self, server, *flags):
+        return bench(self.settings, server, *flags)
+
+    def load(self, server, *flags):
+        return Load(self.settings, server, *flags)
+
+    def measure_capacity(self, server, seconds=None):
+        """Tokens and requests a second of this server, a closed loop."""
+        seconds = seconds or self.settings.seconds / 2
+        result = self.bench(server, "--capacity", "--duration", seconds + 1,
+                            "--warm-up", 1, "--verify-share", 0)
+        return result["goodput_tokens_per_second"]
+
+    @property
+    def capacity(self):
+        """Tokens a second of a server that does nothing else."""
+        if self._capacity is None:
+            with self.server() as server:
+                self._capacity = self.measure_capacity(server)
+        return self._capacity
+
+    @property
+    def calm(self):
+        """The result of a load of 5 % of the capacity: the baseline."""
+        if self._calm is None:
+            rate = self.rate(0.05)
+            with self.server() as server:
+                self._calm = self.bench(
+                    server, "--rate", rate, "--duration",
+                    self.settings.seconds, "--distinct", 128)
+        return self._calm
+
+    def rate(self, share, tokens_per_request=20, capacity=None):
+        """Requests a second that offer this share of the capacity, which is
+        the run's unless given."""
+        return share * (capacity or self.capacity) / tokens_per_request
+
+    def calm_line(self, server, what, times=2.0, share=0.05, seconds=None):
+        """A check that a light load's p99 is at most `times` the baseline's."""
+        result = self.bench(
+            server, "--rate", self.rate(share), "--duration",
+            seconds or self.settings.seconds / 2, "--warm-up", 0.5,
+            "--distinct", 64)
+        checks = [at_most(what, result["answered"]["p99_ms"],
+                          times * self.calm["answered"]["p99_ms"], " ms")]
+        checks.append(equal("all of them answered", result["outcomes"]["ok"],
+                            result["offered"]))
+        checks.append(equal("wrong bits", result["mismatches"], 0))
+        return checks

@@ -1,0 +1,125 @@
+"""Runs scenarios and tells how they went. See scripts/stress --help."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import fault_scenarios
+import hostile_scenarios
+import load_scenarios
+from harness import ROOT, Check, Context, Settings
+
+SCENARIOS = {function.__name__: function
+             for module in (load_scenarios, hostile_scenarios, fault_scenarios)
+             for function in module.SCENARIOS}
+# Those that say much in little time, and whose lines do not depend on a quiet
+# machine.
+QUICK = ["oversized", "sigterm", "sigkill", "model_replaced",
+         "model_truncated", "vanishing_clients"]
+
+
+def cpu_list(text):
+    return {int(part) for part in text.split(",")}
+
+
+def parse(arguments):
+    cpus = sorted(os.sched_getaffinity(0))
+    half = max(len(cpus) // 2, 1)
+    parser = argparse.ArgumentParser(
+        prog="scripts/stress", formatter_class=argparse.RawTextHelpFormatter,
+        description="Starts the real elmo-server with the shipped model and "
+        "does to it what callers,\noperators and machines do. Every pass line "
+        "is made of figures of the same run.\nServer and callers run on "
+        "different CPUs. Exit code 1: a line was missed.",
+        epilog="scenarios:\n" + "\n".join(
+            f"  {name:20} {function.__doc__.split('.')[0].split(':')[0]}"
+            .replace("\n   ", "") for name, function in SCENARIOS.items()))
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO",
+                        help="these alone; none: all")
+    parser.add_argument("--quick", action="store_true",
+                        help="a short subset, for scripts/test")
+    parser.add_argument("--seconds", type=float, default=10,
+                        help="length of a measured load (10)")
+    parser.add_argument("--json", default="build/stress.json",
+                        help="where the figures are kept (build/stress.json)")
+    parser.add_argument("--binaries", type=Path,
+                        default=ROOT / "build/release/bin")
+    parser.add_argument("--model", type=Path,
+                        default=ROOT / "models/elmo-en-small")
+    parser.add_argument("--server-cpus", type=cpu_list,
+                        default=set(cpus[:half]), metavar="N,N,...")
+    parser.add_argument("--client-cpus", type=cpu_list,
+                        default=set(cpus[half:] or cpus), metavar="N,N,...")
+    options = parser.parse_args(arguments)
+    for name in options.scenario:
+        if name not in SCENARIOS:
+            parser.error(f"no scenario {name}")
+    return options
+
+
+def run(name, context):
+    """(checks, seconds) of one scenario."""
+    began = time.monotonic()
+    try:
+        checks = SCENARIOS[name](context)
+    except Exception:  # A scenario that breaks has failed; the next may work.
+        traceback.print_exc()
+        checks = [Check("the scenario", "broke off", "runs", False)]
+    return checks, time.monotonic() - began
+
+
+def show(name, checks, seconds):
+    print(f"\n{name} ({seconds:.0f} s)")
+    for check in checks:
+        verdict = ("SKIP" if check.line == "SKIP" else
+                   "PASS" if check.ok else "FAIL")
+        print(f"  {verdict}  {check.what:42} {check.measured:>14}  {check.line}")
+    sys.stdout.flush()
+
+
+def main(arguments):
+    options = parse(arguments)
+    # As an exception, so that servers and loads are ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    names = options.scenario or (QUICK if options.quick else list(SCENARIOS))
+    directory = Path(tempfile.mkdtemp(prefix="elmo-stress."))
+    settings = Settings(options.binaries, options.model, options.server_cpus,
+                        options.client_cpus, options.quick,
+                        2 if options.quick else options.seconds, directory)
+    os.sched_setaffinity(0, settings.client_cpus)
+    context = Context(settings)
+    print(f"server on CPU {sorted(settings.server_cpus)}, callers on "
+          f"{sorted(settings.client_cpus)}; load average "
+          f"{os.getloadavg()[0]:.1f}")
+    print(f"capacity {context.capacity:.0f} tokens/s; at 5 %: p99 "
+          f"{context.calm['answered']['p99_ms']:.1f} ms")
+    results = []
+    try:
+        for name in names:
+            checks, seconds = run(name, context)
+            show(name, checks, seconds)
+            results.append({"scenario": name, "seconds": seconds,
+                            "checks": [vars(check) for check in checks]})
+    finally:
+        Path(options.json).parent.mkdir(parents=True, exist_ok=True)
+        Path(options.json).write_text(json.dumps(
+            {"capacity_tokens_per_second": context.capacity,
+             "calm": context.calm["answered"], "scenarios": results},
+            indent=2) + "\n")
+        shutil.rmtree(directory)
+    failed = [result["scenario"] for result in results
+              if not all(check["ok"] for check in result["checks"])]
+    print(f"\n{len(results) - len(failed)} of {len(results)} scenarios passed"
+          + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
