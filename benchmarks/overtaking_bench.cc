@@ -3,7 +3,7 @@
 //   Alone      nothing else runs
 //   Overtakes  another connection's: it runs between two steps of the batch
 //   WaitsForIt the batch's own connection's: it waits for the end
-// and what overtaking costs the batch. docs/adr/0009 is built on this.
+// and what overtaking costs the batch. docs/adr/0010 is built on this.
 //
 //   scripts/bench overtaking
 #include <benchmark/benchmark.h>

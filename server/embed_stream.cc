@@ -15,8 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How soon to ask again for room, when nothing of this stream's own is running
-// whose end would tell.
+// How soon to ask again for room.
 constexpr Duration kMinRetry = milliseconds(5);
 constexpr Duration kMaxRetry = milliseconds(200);
 
@@ -111,18 +110,15 @@ absl::Status EmbedStream::TakeRequest() {
 
 void EmbedStream::SubmitWaiting() {
   if (dropping_ || finished_) return;
-  bool own_work = false;      // Its end will bring us back here.
   bool session_busy = false;  // A session's request before is not done.
   for (const EntryPtr& entry : open_) {
     if (entry->submitted) {
-      own_work = true;
       session_busy |= entry->session && !entry->done;
       continue;
     }
     if (entry->session && session_busy) return;
     const absl::Status status = Submit(entry);
     if (status.ok()) {
-      own_work = true;
       session_busy |= entry->session;
       continue;
     }
@@ -131,7 +127,7 @@ void EmbedStream::SubmitWaiting() {
       record_.Refused(RefusalReason::kDraining);
       FailWith(status);
       open_.erase(std::find(open_.begin(), open_.end(), entry), open_.end());
-    } else if (!own_work) {
+    } else {
       RetryLater();
     }
     return;
