@@ -85,14 +85,14 @@ class GrpcConnection : public EmbedConnection {
     Prepare(options, &call->context);
     call->request = std::move(request);
     call->done = std::move(done);
-    stub_->async()->Embed(&call->context, call->request.get(), &call->response,
-                          [call](const grpc::Status& status) {
-                            if (!status.ok()) {
-                              return call->done(
-                                  WithPushback(ToAbsl(status), call->context));
-                            }
-                            call->done(std::move(call->response));
-                          });
+    stub_->async()->Embed(
+        &call->context, call->request.get(), &call->response,
+        [call](const grpc::Status& status) {
+          if (!status.ok()) {
+            return call->done(WithPushback(ToAbsl(status), call->context));
+          }
+          call->done(std::move(call->response));
+        });
     std::weak_ptr<EmbedCall> weak = call;
     return [weak] {
       if (auto alive = weak.lock()) alive->context.TryCancel();

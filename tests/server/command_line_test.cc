@@ -270,9 +270,8 @@ TEST_F(CommandLineTest, OperationsPageDescribesEveryFlagAndNoOther) {
   ASSERT_THAT(documented, HasSubstr(example));
   documented.erase(documented.find(example), example.size());
   std::set<std::string> known = FlagsIn(out_.str());
-  for (const char* flag :
-       {"no-channelz", "no-hardened", "no-allow-plaintext-tokens",
-        "no-log-requests"}) {
+  for (const char* flag : {"no-channelz", "no-hardened",
+                           "no-allow-plaintext-tokens", "no-log-requests"}) {
     known.erase(flag);  // Goes without saying.
   }
   EXPECT_EQ(FlagsIn(documented), known);
