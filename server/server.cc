@@ -104,6 +104,17 @@ LoadFigures Server::ReadLoad() const {
   load.queued_sentences = scheduler_->queued_sentences();
   load.busy_workers = scheduler_->busy_workers();
   load.bytes_in_flight = in_flight_.bytes();
+  const Security::Stats security = security_->stats();
+  load.certificate_changes = security.certificate_changes;
+  load.certificate_failures = security.certificate_failures;
+  load.unauthenticated_calls = security.unauthenticated_calls;
+  load.oversized_metadata_calls = security.oversized_metadata_calls;
+  if (security.certificate_expires.has_value()) {
+    load.certificate_expiry =
+        std::chrono::duration<double>(
+            security.certificate_expires->time_since_epoch())
+            .count();
+  }
   for (const ModelRegistry::Model& model : models_.All()) {
     load.models.push_back(FiguresOf(*model));
   }

@@ -130,16 +130,6 @@ void ServerMetrics::Series::AddReloads() {
   model_reload_failures =
       Counter("elmo_model_reload_failures_total",
               "Times that they could not be loaded again: the old ones go on");
-  certificate_expiry =
-      Gauge("elmo_tls_certificate_expiry_timestamp_seconds",
-            "When the certificate in use runs out, in seconds since 1970; "
-            "+Inf without TLS");
-  certificate_expiry->Set(std::numeric_limits<double>::infinity());
-  certificate_reloads =
-      Counter("elmo_tls_reloads_total", "Changed certificates taken into use");
-  certificate_reload_failures =
-      Counter("elmo_tls_reload_failures_total",
-              "Changed certificates refused: the old one goes on");
 }
 
 prometheus::Counter* ServerMetrics::Series::Counter(

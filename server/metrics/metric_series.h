@@ -48,9 +48,6 @@ class ServerMetrics::Series {
 
   prometheus::Counter* model_reloads;
   prometheus::Counter* model_reload_failures;
-  prometheus::Gauge* certificate_expiry;
-  prometheus::Counter* certificate_reloads;
-  prometheus::Counter* certificate_reload_failures;
 
  private:
   void AddCalls();

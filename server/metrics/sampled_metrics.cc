@@ -57,6 +57,35 @@ void AddLoad(const LoadFigures& load, std::vector<MetricFamily>* families) {
                             load.busy_workers));
 }
 
+void AddSecurity(const LoadFigures& load, std::vector<MetricFamily>* families) {
+  families->push_back(
+      Gauge("elmo_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate in use runs out, in seconds since 1970; "
+            "+Inf without TLS",
+            load.certificate_expiry));
+  const struct {
+    const char* name;
+    const char* help;
+    int64_t value;
+  } counters[] = {
+      {"elmo_tls_reloads_total", "Changed certificates taken into use",
+       load.certificate_changes},
+      {"elmo_tls_reload_failures_total",
+       "Attempts to read certificates that failed: the old ones go on",
+       load.certificate_failures},
+      {"elmo_unauthenticated_total",
+       "Calls turned away for want of a right token",
+       load.unauthenticated_calls},
+      {"elmo_oversized_metadata_total",
+       "Calls turned away for the size of their metadata",
+       load.oversized_metadata_calls},
+  };
+  for (const auto& counter : counters) {
+    families->push_back(Single(counter.name, counter.help, MetricType::Counter,
+                               static_cast<double>(counter.value)));
+  }
+}
+
 void AddModels(const std::vector<ModelFigures>& models,
                std::vector<MetricFamily>* families) {
   const struct {
@@ -135,6 +164,7 @@ std::vector<MetricFamily> SampledMetrics::Collect() const {
   }
   std::vector<MetricFamily> families;
   AddLoad(load, &families);
+  AddSecurity(load, &families);
   AddModels(load.models, &families);
   AddProcess(&families);
   return families;

@@ -82,17 +82,6 @@ void ServerMetrics::ModelsReloaded(bool ok) {
   (ok ? series_->model_reloads : series_->model_reload_failures)->Increment();
 }
 
-void ServerMetrics::SetCertificateExpiry(
-    std::chrono::system_clock::time_point expiry) {
-  series_->certificate_expiry->Set(
-      std::chrono::duration<double>(expiry.time_since_epoch()).count());
-}
-
-void ServerMetrics::CertificateReloaded(bool ok) {
-  (ok ? series_->certificate_reloads : series_->certificate_reload_failures)
-      ->Increment();
-}
-
 std::string ServerMetrics::Text() const {
   std::vector<prometheus::MetricFamily> families = series_->registry->Collect();
   std::vector<prometheus::MetricFamily> sampled = series_->sampled->Collect();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,14 @@ struct LoadFigures {
   int64_t queued_sentences = 0;
   int64_t bytes_in_flight = 0;
   int busy_workers = 0;
+  // Changed certificates taken into use, and attempts that were refused.
+  int64_t certificate_changes = 0;
+  int64_t certificate_failures = 0;
+  // Seconds since 1970; infinite without TLS.
+  double certificate_expiry = std::numeric_limits<double>::infinity();
+  // Calls turned away before they were read.
+  int64_t unauthenticated_calls = 0;
+  int64_t oversized_metadata_calls = 0;
   std::vector<ModelFigures> models;
 };
 
@@ -79,10 +88,6 @@ class ServerMetrics final : public BatchObserver {
 
   // The models were loaded again: taken into use, or not.
   void ModelsReloaded(bool ok);
-  // When the certificate in use runs out. Never called: +Inf (no TLS).
-  void SetCertificateExpiry(std::chrono::system_clock::time_point expiry);
-  // New certificate files were read: taken into use, or refused.
-  void CertificateReloaded(bool ok);
 
   // All of it in Prometheus' text format, as an HTTP client would get it.
   std::string Text() const;

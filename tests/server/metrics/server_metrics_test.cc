@@ -83,6 +83,8 @@ TEST(ServerMetricsTest, AllSeriesExistFromTheStartAtZero) {
         "elmo_model_reload_failures_total",
         "elmo_tls_reloads_total",
         "elmo_tls_reload_failures_total",
+        "elmo_unauthenticated_total",
+        "elmo_oversized_metadata_total",
         "elmo_queue_tokens",
         "elmo_queue_sentences",
         "elmo_bytes_in_flight",
@@ -114,7 +116,6 @@ TEST(ServerMetricsTest, NoSeriesAppearsLater) {
   metrics.SentencesExpired(1);
   metrics.SentencesCancelled(1);
   metrics.ModelsReloaded(true);
-  metrics.CertificateReloaded(false);
   const Metrics after = ParseMetrics(metrics.Text());
   ASSERT_EQ(before.values.size(), after.values.size());
   for (const auto& [series, value] : before.values) {
@@ -168,17 +169,23 @@ TEST(ServerMetricsTest, ReloadsAndExpiryAreShown) {
   metrics.ModelsReloaded(true);
   metrics.ModelsReloaded(false);
   metrics.ModelsReloaded(false);
-  metrics.CertificateReloaded(true);
-  metrics.CertificateReloaded(true);
-  metrics.CertificateReloaded(false);
-  metrics.SetCertificateExpiry(
-      std::chrono::system_clock::time_point(std::chrono::seconds(1800000000)));
+  metrics.SetSampler([] {
+    LoadFigures load;
+    load.certificate_changes = 2;
+    load.certificate_failures = 1;
+    load.certificate_expiry = 1800000000;
+    load.unauthenticated_calls = 4;
+    load.oversized_metadata_calls = 5;
+    return load;
+  });
   const Metrics m = ParseMetrics(metrics.Text());
   EXPECT_EQ(m["elmo_model_reloads_total"], 1);
   EXPECT_EQ(m["elmo_model_reload_failures_total"], 2);
   EXPECT_EQ(m["elmo_tls_reloads_total"], 2);
   EXPECT_EQ(m["elmo_tls_reload_failures_total"], 1);
   EXPECT_EQ(m["elmo_tls_certificate_expiry_timestamp_seconds"], 1800000000);
+  EXPECT_EQ(m["elmo_unauthenticated_total"], 4);
+  EXPECT_EQ(m["elmo_oversized_metadata_total"], 5);
 }
 
 TEST(ServerMetricsTest, LoadIsReadWhenAskedFor) {
