@@ -35,11 +35,20 @@ void EmbedCall::Start(grpc::ByteBuffer* request) {
 }
 
 absl::Status EmbedCall::Submit(grpc::ByteBuffer* request) {
+  const TimePoint deadline =
+      DeadlineOf(*rpc_, received_, context_.default_deadline);
+  RefusalReason reason;
+  absl::Status result =
+      context_.scheduler->CheckBacklog(client_, deadline, &reason);
+  if (!result.ok()) {
+    record_.Refused(reason);
+    return result;
+  }
   ELMO_ASSIGN_OR_RETURN(
       AcceptedRequest accepted,
       AcceptRequest(*context_.validator, request, /*in_stream=*/false));
   record_.Accepted(accepted.plan, accepted.request_bytes);
-  absl::Status result = context_.in_flight->Reserve(client_, accepted.bytes);
+  result = context_.in_flight->Reserve(client_, accepted.bytes);
   if (!result.ok()) {
     record_.Refused(RefusalReason::kBytesInFlight);
     return result;
@@ -47,10 +56,9 @@ absl::Status EmbedCall::Submit(grpc::ByteBuffer* request) {
   reserved_bytes_ = accepted.bytes;
 
   job_ = std::make_shared<EmbedJob>(std::move(accepted.plan), received_);
-  std::vector<SentenceTask> tasks = job_->Start(
-      client_, DeadlineOf(*rpc_, received_, context_.default_deadline),
-      [this](const absl::Status& status) { JobDone(status); });
-  RefusalReason reason;
+  std::vector<SentenceTask> tasks =
+      job_->Start(client_, deadline,
+                  [this](const absl::Status& status) { JobDone(status); });
   result = context_.scheduler->Submit(&tasks, &reason);
   // On OK the call may be over by now.
   if (!result.ok()) record_.Refused(reason);

@@ -403,6 +403,31 @@ TEST_F(BatchSchedulerTest, WhatCannotBeDoneInTimeIsRefusedAtOnce) {
   engine_.Unblock();
 }
 
+TEST_F(BatchSchedulerTest, BacklogBeyondTheDeadlineShowsBeforeARequestIsRead) {
+  Start(/*workers=*/1);
+  Occupy();
+  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint in_4_s = now + std::chrono::seconds(4);
+  const TimePoint in_6_s = now + std::chrono::seconds(6);
+  RefusalReason reason;
+  EXPECT_THAT(scheduler_->CheckBacklog(0, in_4_s, &reason), IsOk());
+  // 2 s of work each.
+  const Owner first = OwnerOf({std::vector<std::string>(2000, "w")});
+  const Owner second = OwnerOf({std::vector<std::string>(2000, "w")});
+  ASSERT_THAT(Submit(first, in_4_s), IsOk());
+  ASSERT_THAT(Submit(second, in_6_s), IsOk());
+  // Only the first is ahead of the one, both of the other.
+  EXPECT_THAT(scheduler_->CheckBacklog(0, in_4_s, &reason), IsOk());
+  EXPECT_THAT(scheduler_->CheckBacklog(0, in_6_s, &reason),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("deadline")));
+  EXPECT_EQ(reason, RefusalReason::kDeadline);
+  scheduler_->StopAccepting();
+  EXPECT_THAT(scheduler_->CheckBacklog(0, in_4_s, &reason),
+              StatusIs(absl::StatusCode::kUnavailable, _));
+  EXPECT_EQ(reason, RefusalReason::kDraining);
+  engine_.Unblock();
+}
+
 TEST_F(BatchSchedulerTest, WhatBelongsToAcceptedWorkIsTakenUntilTheDrain) {
   Start(/*workers=*/1);
   scheduler_->StopAccepting();
