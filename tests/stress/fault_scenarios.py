@@ -9,34 +9,48 @@ import subprocess
 import time
 
 import http2
-from harness import Check, MB, at_least, at_most, equal
+import tls
+from harness import (START_LIMIT, Check, MB, at_least, at_most, equal, ratio,
+                     same_bits, wait_until)
 from hostile_scenarios import LONG
 
 
 def sigterm(context):
     """SIGTERM while 64 requests wait: all are answered, the exit is clean."""
-    with context.server() as server:
+    # The time depends on the machine; so long it may take at all.
+    limit = 30 if context.settings.quick else 10
+    with context.server(metrics=True) as server:
         load = context.load(server, "--capacity", "--in-flight", 64,
-                            "--requests", 64, "--sentences", 20, "--duration",
+                            "--requests", 64, "--sentences", 30, "--duration",
                             60, "--verify-share", 0, "--connections", 8)
-        time.sleep(0.5)  # Sent, and more than a second of work.
+        # Two seconds of work and more, which take a fraction of it to send.
+        arrived = wait_until(
+            lambda: server.metric("elmo_sentences_total") >= 64 * 30, 30)
+        waiting = server.metric("elmo_calls_open")
         server.signal(signal.SIGTERM)
         began = time.monotonic()
-        code = server.process.wait(timeout=60)
+        ended = wait_until(lambda: not server.is_alive(), 60)
         seconds = time.monotonic() - began
+        code = server.process.returncode if ended else "still runs"
+        if not ended:
+            server.process.kill()
         result = load.result()
-    return [equal("accepted requests answered", result["outcomes"]["ok"], 64),
+    return [equal("64 requests arrived", arrived, True),
+            at_least("not yet answered at the signal", waiting, 1),
+            equal("accepted requests answered", result["outcomes"]["ok"], 64),
             equal("exit code", code, 0),
-            at_most("after", seconds, 10, " s")]
+            at_most("after", seconds, limit, " s")]
 
 
 def sigkill(context):
     """SIGKILL under load, again and again: ready soon, nothing damaged."""
-    times = 3 if context.settings.quick else 50
-    slowest = 0
+    quick = context.settings.quick
+    times = 3 if quick else 50
+    slowest = slowest_cpu = 0
     for _ in range(times):
         with context.server() as server:
             slowest = max(slowest, server.start_seconds)
+            slowest_cpu = max(slowest_cpu, server.start_cpu_seconds)
             load = context.load(server, "--capacity", "--duration", 60,
                                 "--verify-share", 0)
             time.sleep(0.2)
@@ -46,8 +60,11 @@ def sigkill(context):
     settings = context.settings
     check = subprocess.run(
         [settings.binaries / "elmo-model", "check", settings.model],
-        capture_output=True)
-    return [at_most(f"slowest of {times} starts", slowest, 2, " s"),
+        capture_output=True, timeout=60)
+    # Where other work may hold the CPU, what it took of one is what counts.
+    return [at_most(f"slowest of {times} starts", slowest,
+                    START_LIMIT if quick else 2, " s"),
+            at_most("CPU time of a start", slowest_cpu, 2, " s"),
             equal("elmo-model check", check.returncode, 0)]
 
 
@@ -57,7 +74,7 @@ def sigstop(context):
     with context.server() as server:
         load = context.load(server, "--rate", context.rate(0.3), "--duration",
                             stopped + 4, "--warm-up", stopped + 3,
-                            "--deadline", 1)
+                            "--deadline", 1, "--verify-share", 0.1)
         # Not before the load has begun: its first second compares answers.
         time.sleep(2)
         server.signal(signal.SIGSTOP)
@@ -66,7 +83,7 @@ def sigstop(context):
         result = load.result()
         checks = context.calm_line(server, "p99 afterwards")
     return [equal("failed", result["outcomes"]["failed"], 0),
-            equal("wrong bits", result["mismatches"], 0), *checks]
+            same_bits(result), *checks]
 
 
 def memory_limit(context):
@@ -85,9 +102,12 @@ def memory_limit(context):
         request = http2.embed_request(LONG, layers=True)
         connections = []
         for _ in range(20 if context.settings.quick else 200):
-            connection = http2.Connection(server.connect(), window=0)
-            connection.sock.sendall(http2.call(1, request))
-            connections.append(connection)
+            try:
+                connection = http2.Connection(server.connect(), window=0)
+                connections.append(connection)
+                connection.sock.sendall(http2.call(1, request))
+            except OSError:
+                pass  # Refused or closed, as it may.
         time.sleep(5)
         peak = server.peak_rss_mb() - steady
         alive = server.is_alive()
@@ -97,7 +117,7 @@ def memory_limit(context):
         if alive:
             checks.append(at_least(
                 "capacity afterwards / before",
-                context.measure_capacity(server) / capacity, 0.9))
+                ratio(context.measure_capacity(server), capacity), 0.9))
     return [at_most("memory over the steady", peak, limit + buffers + 64,
                     " MB"), *checks]
 
@@ -107,17 +127,24 @@ def _with_model_copy(context, change):
     copy = context.settings.directory / f"model.{time.monotonic_ns()}"
     shutil.copytree(context.settings.model, copy)
     try:
-        with context.server(model=copy) as server:
+        with context.server(model=copy, metrics=True) as server:
             load = context.load(server, "--rate", context.rate(0.3),
-                                "--duration", 5, "--verify-share", 1)
-            time.sleep(2.5)
+                                "--duration", 5, "--verify-share", 1,
+                                "--distinct", 64)
+            # Not before the answers to compare with are there.
+            begun = wait_until(
+                lambda: server.metric("elmo_sentences_total") >= 64 + 20, 60)
+            before = server.metric("elmo_sentences_total")
             change(copy)
             result = load.result()
             alive = server.is_alive()
+            after = server.metric("elmo_sentences_total") - before
         return [equal("lives", alive, True),
+                equal("begun before the change", begun, True),
+                at_least("requests after the change", after, 20),
                 equal("not answered",
                       result["offered"] - result["outcomes"]["ok"], 0),
-                equal("wrong bits", result["mismatches"], 0)], copy
+                same_bits(result)], copy
     except RuntimeError as error:
         return [Check("lives", str(error)[:60], "True", False)], copy
 
@@ -125,10 +152,13 @@ def _with_model_copy(context, change):
 def _refused(context, model):
     """Whether a new server refuses the damaged package with exit code 1."""
     settings = context.settings
-    ended = subprocess.run(
-        [settings.binaries / "elmo-server", "--model", model, "--listen",
-         "127.0.0.1:0"], capture_output=True, timeout=60)
-    return equal("exit code of a server that loads it", ended.returncode, 1)
+    try:
+        code = subprocess.run(
+            [settings.binaries / "elmo-server", "--model", model, "--listen",
+             "127.0.0.1:0"], capture_output=True, timeout=60).returncode
+    except subprocess.TimeoutExpired:
+        code = "serves"
+    return equal("exit code of a server that loads it", code, 1)
 
 
 def model_replaced(context):
@@ -163,11 +193,6 @@ def model_truncated(context):
 def certificate_swap(context):
     """The certificate is replaced under load: no call fails, new connections
     see the new one; a pair that does not match is not taken."""
-    help_text = subprocess.run([context.settings.binaries / "elmo-server",
-                                "--help"], capture_output=True, text=True)
-    if "--tls-cert" not in help_text.stdout:
-        return [Check("TLS", "this server has none", "SKIP", True)]
-    import tls
     return tls.certificate_swap(context)
 
 

@@ -2,6 +2,7 @@
 figures of a process from /proc."""
 
 import json
+import math
 import os
 import resource
 import signal
@@ -9,11 +10,14 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MB = 1 << 20
+START_LIMIT = 60  # Seconds; more is a server that hangs.
+LOAD_LIMIT = 150  # More than its duration: a load that hangs.
 
 
 @dataclass
@@ -40,6 +44,25 @@ def equal(what, value, expected):
     return Check(what, str(value), f"= {expected}", value == expected)
 
 
+def ratio(value, base):
+    """NaN, with which every line is missed, where there is nothing to compare
+    with."""
+    return value / base if base else math.nan
+
+
+def same_bits(*loads, what="wrong bits"):
+    """Of the answers under load that were compared; some must have been."""
+    wrong = sum(load["mismatches"] for load in loads)
+    compared = sum(load["verified"] for load in loads)
+    return Check(what, f"{wrong} of {compared}", "= 0 of 1 or more",
+                 wrong == 0 and compared > 0)
+
+
+class TookTooLong(BaseException):
+    """A scenario's time is up. No Exception, so that no code that expects
+    errors of the network takes it for one."""
+
+
 @dataclass
 class Settings:
     """How the run was asked for."""
@@ -56,10 +79,16 @@ class Settings:
 class Server:
     """elmo-server on a free port; ended with the `with` block."""
 
-    def __init__(self, settings, *flags, model=None, limits=None):
+    def __init__(self, settings, *flags, model=None, limits=None,
+                 metrics=False):
         self.settings = settings
-        self.port_file = settings.directory / f"port.{time.monotonic_ns()}"
-        self.log = open(settings.directory / "server.log", "ab")
+        name = time.monotonic_ns()
+        self.port_file = settings.directory / f"port.{name}"
+        self.log = open(settings.directory / f"server.{name}.log", "ab")
+        self.metrics_file = settings.directory / f"metrics.{name}"
+        if metrics:
+            flags += ("--metrics-listen", "127.0.0.1:0", "--metrics-port-file",
+                      self.metrics_file)
         workers = str(len(settings.server_cpus))
 
         def prepare():
@@ -73,14 +102,30 @@ class Server:
              model or settings.model, "--listen", "127.0.0.1:0", "--port-file",
              self.port_file, "--workers", workers, *flags],
             stderr=self.log, preexec_fn=prepare)
-        while not (self.port_file.exists() and self.port_file.read_text()):
-            if self.process.poll() is not None:
-                raise RuntimeError(f"elmo-server ended with {self.process.returncode}; "
-                                   f"see {self.log.name}")
-            time.sleep(0.005)
-        self.start_seconds = time.monotonic() - began
+        try:
+            self._await_start(began)
+        except BaseException:
+            self.__exit__()
+            raise
         self.port = int(self.port_file.read_text())
         self.address = f"127.0.0.1:{self.port}"
+
+    def _await_start(self, began):
+        while not (self.port_file.exists() and self.port_file.read_text()):
+            if self.process.poll() is not None:
+                raise RuntimeError(
+                    f"elmo-server ended with {self.process.returncode}: "
+                    f"{self.last_words()}")
+            if time.monotonic() - began > START_LIMIT:
+                raise RuntimeError(f"elmo-server not ready in {START_LIMIT} s")
+            time.sleep(0.005)
+        self.start_seconds = time.monotonic() - began
+        # What it took of a CPU: the same whatever else the machine does.
+        self.start_cpu_seconds = self.cpu_seconds()
+
+    def last_words(self):
+        lines = Path(self.log.name).read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "no log"
 
     def __enter__(self):
         return self
@@ -99,12 +144,36 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def _proc(self, name):
+        """The file's text; empty where the process has ended."""
+        try:
+            return Path(f"/proc/{self.process.pid}/{name}").read_text()
+        except OSError:
+            return ""
+
     def _status(self, key):
-        path = f"/proc/{self.process.pid}/status"
-        for line in Path(path).read_text().splitlines():
+        for line in self._proc("status").splitlines():
             if line.startswith(key + ":"):
                 return int(line.split()[1])
-        return 0
+        return math.nan  # It has ended: misses every line.
+
+    def cpu_seconds(self):
+        fields = self._proc("stat").rpartition(")")[2].split()
+        return (sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+                if fields else math.nan)
+
+    def metric(self, name):
+        """The sum of the metric's series; NaN where it cannot be read. For
+        servers with `metrics`."""
+        try:
+            url = f"http://127.0.0.1:{self.metrics_file.read_text().strip()}"
+            with urllib.request.urlopen(url + "/metrics", timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except (OSError, ValueError):
+            return math.nan
+        found = [float(line.split()[-1]) for line in lines
+                 if line.split("{")[0].split(" ")[0] == name]
+        return sum(found) if found else math.nan
 
     def rss_mb(self):
         return self._status("VmRSS") / 1024
@@ -115,14 +184,11 @@ class Server:
     def virtual_bytes(self):
         return self._status("VmSize") * 1024
 
-    def reset_peak(self):
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
-
-    def threads(self):
-        return self._status("Threads")
-
     def fds(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        try:
+            return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        except OSError:
+            return math.nan
 
     def connect(self, timeout=10):
         sock = socket.create_connection(("127.0.0.1", self.port), timeout)
@@ -135,6 +201,9 @@ class Load:
 
     def __init__(self, settings, server, *flags):
         self.json = settings.directory / f"bench.{time.monotonic_ns()}.json"
+        self.limit = LOAD_LIMIT + (
+            float(flags[flags.index("--duration") + 1])
+            if "--duration" in flags else 10)
         self.process = subprocess.Popen(
             [settings.binaries / "elmo-client", "bench", "--server",
              server.address, "--json", self.json, "--quiet",
@@ -144,7 +213,12 @@ class Load:
 
     def result(self):
         """The load's JSON. A run that found a wrong answer has it too."""
-        output, _ = self.process.communicate()
+        try:
+            output, _ = self.process.communicate(timeout=self.limit)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise RuntimeError(
+                f"elmo-client bench hung for {self.limit:.0f} s") from None
         if not self.json.exists():
             raise RuntimeError(f"elmo-client bench failed: {output.strip()}")
         return json.loads(self.json.read_text())
@@ -152,10 +226,6 @@ class Load:
     def kill(self):
         self.process.kill()
         self.process.communicate()
-
-
-def bench(settings, server, *flags):
-    return Load(settings, server, *flags).result()
 
 
 def wait_until(condition, seconds):
@@ -176,15 +246,24 @@ class Context:
         self.settings = settings
         self._capacity = None
         self._calm = None
+        self._loads = []
 
     def server(self, *flags, **kwargs):
         return Server(self.settings, *flags, **kwargs)
 
     def bench(self, server, *flags):
-        return bench(self.settings, server, *flags)
+        return self.load(server, *flags).result()
 
     def load(self, server, *flags):
-        return Load(self.settings, server, *flags)
+        self._loads.append(Load(self.settings, server, *flags))
+        return self._loads[-1]
+
+    def end_loads(self):
+        """Ends those that a scenario which broke off has left."""
+        for load in self._loads:
+            if load.process.poll() is None:
+                load.kill()
+        self._loads.clear()
 
     def measure_capacity(self, server, seconds=None):
         """Tokens and requests a second of this server, a closed loop."""
@@ -222,10 +301,10 @@ class Context:
         result = self.bench(
             server, "--rate", self.rate(share), "--duration",
             seconds or self.settings.seconds / 2, "--warm-up", 0.5,
-            "--distinct", 64)
+            "--distinct", 64, "--verify-share", 1)
         checks = [at_most(what, result["answered"]["p99_ms"],
                           times * self.calm["answered"]["p99_ms"], " ms")]
         checks.append(equal("all of them answered", result["outcomes"]["ok"],
                             result["offered"]))
-        checks.append(equal("wrong bits", result["mismatches"], 0))
+        checks.append(same_bits(result))
         return checks

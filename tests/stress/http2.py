@@ -24,8 +24,8 @@ def literal(name, value):
     return (b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value)
 
 
-def request_headers(path=EMBED, extra=()):
-    fields = [(":method", "POST"), (":scheme", "http"), (":path", path),
+def request_headers(path=EMBED, extra=(), scheme="http"):
+    fields = [(":method", "POST"), (":scheme", scheme), (":path", path),
               (":authority", "localhost"), ("te", "trailers"),
               ("content-type", "application/grpc"), *extra]
     return b"".join(literal(name, value) for name, value in fields)
@@ -41,9 +41,11 @@ def message(payload, compressed=False):
     return struct.pack(">BI", int(compressed), len(payload)) + payload
 
 
-def call(stream, payload, path=EMBED, extra=(), compressed=False):
+def call(stream, payload, path=EMBED, extra=(), compressed=False,
+         scheme="http"):
     """One whole unary call; the message in frames of at most 16 KiB."""
-    parts = [frame(HEADERS, END_HEADERS, stream, request_headers(path, extra))]
+    parts = [frame(HEADERS, END_HEADERS, stream,
+                   request_headers(path, extra, scheme))]
     body = message(payload, compressed)
     for begin in range(0, len(body), 16384):
         last = begin + 16384 >= len(body)
@@ -77,6 +79,31 @@ def embed_request(sentences, layers=False, mean=False):
     return body + proto_bytes(3, output)
 
 
+def proto_fields(payload):
+    """(number, bytes or integer) of every field of a message."""
+    at = 0
+
+    def number():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = payload[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(payload):
+        key = number()
+        if key & 7 == 0:
+            yield key >> 3, number()
+            continue
+        size = {1: 8, 5: 4}.get(key & 7) or number()
+        yield key >> 3, payload[at:at + size]
+        at += size
+
+
 class Connection:
     """Frames over a socket, both ways. For one thread."""
 
@@ -85,6 +112,7 @@ class Connection:
         self.sock = sock
         self.decoder = hpack.Decoder()
         self.buffer = b""
+        self.body = bytearray()  # What the last unary call was answered.
         self.send_window = 65535
         self.initial_window = 65535
         self.stream_window = 65535
@@ -121,7 +149,9 @@ class Connection:
             self.buffer += more
 
     def _react(self, kind, flags, stream, payload):
-        if kind == SETTINGS and not flags & ACK:
+        if kind == DATA:
+            self.body += payload
+        elif kind == SETTINGS and not flags & ACK:
             for at in range(0, len(payload), 6):
                 key, value = struct.unpack(">HI", payload[at:at + 6])
                 if key == INITIAL_WINDOW_SIZE:
@@ -155,6 +185,7 @@ class Connection:
         """Sends a call by the rules of flow control and awaits its status."""
         whole = call(stream, payload, **options)
         self.stream_window = self.initial_window
+        self.body.clear()
         at = 0
         while at < len(whole):
             length = 9 + int.from_bytes(whole[at:at + 3], "big")

@@ -1,6 +1,6 @@
 """Scenarios of callers who behave, but are many or impatient."""
 
-from harness import at_least, at_most, equal
+from harness import at_least, at_most, equal, ratio, same_bits
 
 DEADLINE = 1.0  # Seconds, where a scenario has no reason for another.
 
@@ -10,9 +10,9 @@ def _overload(context, share):
     with context.server() as server:
         # Before and after: the machine's own pace may drift.
         before = context.measure_capacity(server)
-        flood = context.bench(server, "--rate",
-                              context.rate(share, capacity=before), "--duration", seconds + 2, "--warm-up", 2,
-                              "--deadline", DEADLINE)
+        flood = context.bench(
+            server, "--rate", context.rate(share, capacity=before),
+            "--duration", seconds + 2, "--warm-up", 2, "--deadline", DEADLINE)
         # The first two seconds after the load are its warm-up.
         calm = context.bench(server, "--rate", context.rate(0.05),
                               "--duration", 4, "--warm-up", 2,
@@ -23,14 +23,14 @@ def _overload(context, share):
     in_time = outcomes["ok"] - flood["late"]
     return [
         at_least("goodput / capacity",
-                 flood["goodput_tokens_per_second"] / capacity, 0.9),
+                 ratio(flood["goodput_tokens_per_second"], capacity), 0.9),
         at_most("accepted p99", flood["answered"]["p99_ms"], DEADLINE * 1000,
                 " ms"),
         at_least("accepted that met the deadline",
-                 in_time / max(accepted, 1), 0.99),
+                 ratio(in_time, accepted), 0.99),
         at_most("refusals p99", flood["refused"]["p99_ms"], 10, " ms"),
         equal("failed", outcomes["failed"], 0),
-        equal("wrong bits", flood["mismatches"], 0),
+        same_bits(flood),
         at_most("p99 two seconds after", calm["answered"]["p99_ms"],
                 2 * context.calm["answered"]["p99_ms"], " ms"),
     ]
@@ -61,12 +61,14 @@ def poisson(context):
         alone = context.calm["unloaded"]
         checks += [
             at_most(f"{percent} %: p50 / unloaded",
-                    result["answered"]["p50_ms"] / alone["p50_ms"], p50_line),
+                    ratio(result["answered"]["p50_ms"], alone["p50_ms"]),
+                    p50_line),
             at_most(f"{percent} %: p99 / unloaded",
-                    result["answered"]["p99_ms"] / alone["p99_ms"], p99_line),
+                    ratio(result["answered"]["p99_ms"], alone["p99_ms"]),
+                    p99_line),
             equal(f"{percent} %: not answered",
                   result["offered"] - result["outcomes"]["ok"], 0),
-            equal(f"{percent} %: wrong bits", result["mismatches"], 0),
+            same_bits(result, what=f"{percent} %: wrong bits"),
         ]
     return checks
 
@@ -76,7 +78,7 @@ def flooding_caller(context):
     that are invented; small callers send the rest."""
     seconds = context.settings.seconds
     small = ("--rate", context.rate(0.075), "--mean-length", 20,
-             "--connections", 8, "--distinct", 64)
+             "--connections", 8, "--distinct", 64, "--verify-share", 0.1)
     with context.server() as server:
         before = context.measure_capacity(server)
         alone = context.bench(server, *small, "--duration", seconds + 1)
@@ -90,14 +92,15 @@ def flooding_caller(context):
         flood = flood.result()
         capacity = (before + context.measure_capacity(server)) / 2
     return [
-        at_most("small callers' p99 / alone", beside["answered"]["p99_ms"] /
-                alone["answered"]["p99_ms"], 2),
+        at_most("small callers' p99 / alone",
+                ratio(beside["answered"]["p99_ms"],
+                      alone["answered"]["p99_ms"]), 2),
         equal("small callers not answered",
               beside["offered"] - beside["outcomes"]["ok"], 0),
         at_least("goodput of all / capacity",
-                 (flood["goodput_tokens_per_second"] +
-                  beside["goodput_tokens_per_second"]) / capacity, 0.9),
-        equal("wrong bits", flood["mismatches"] + beside["mismatches"], 0),
+                 ratio(flood["goodput_tokens_per_second"] +
+                       beside["goodput_tokens_per_second"], capacity), 0.9),
+        same_bits(flood, beside),
     ]
 
 
@@ -110,12 +113,12 @@ def random_deadlines(context):
     outcomes = result["outcomes"]
     accepted = outcomes["ok"] + outcomes["expired"]
     return [
-        at_most("late answers / answers", result["late"] / outcomes["ok"],
-                0.001),
+        at_most("late answers / answers",
+                ratio(result["late"], outcomes["ok"]), 0.001),
         at_least("accepted that met their deadline",
-                 (outcomes["ok"] - result["late"]) / accepted, 0.99),
+                 ratio(outcomes["ok"] - result["late"], accepted), 0.99),
         equal("failed", outcomes["failed"], 0),
-        equal("wrong bits", result["mismatches"], 0),
+        same_bits(result),
     ]
 
 
@@ -133,11 +136,11 @@ def cancelling(context):
         new_fds = server.fds() - fds
     return [
         at_least("goodput / offered by those who stay",
-                 result["goodput_tokens_per_second"] /
-                 (result["offered_tokens_per_second"] / 2), 0.9),
+                 ratio(result["goodput_tokens_per_second"],
+                       result["offered_tokens_per_second"] / 2), 0.9),
         equal("failed", result["outcomes"]["failed"], 0),
-        equal("wrong bits", result["mismatches"], 0),
-        at_least("capacity afterwards / before", capacity / before, 0.9),
+        same_bits(result),
+        at_least("capacity afterwards / before", ratio(capacity, before), 0.9),
         at_most("memory", growth, 64, " MB"),
         at_most("open files", new_fds, 0),
     ]
