@@ -56,7 +56,7 @@ void Reload(const elmo::CommandLine& options, elmo::Server* server) {
   if (status.ok()) status = server->ReplaceModels(*std::move(models));
   server->metrics().ModelsReloaded(status.ok());
   if (status.ok()) {
-    spdlog::info("serving {}", server->model_names());
+    spdlog::info("serving model {} from now on", server->model_names());
   } else {
     spdlog::error("still serving the models as they were: {}",
                   std::string(status.message()));
@@ -91,6 +91,13 @@ int main(int argc, char** argv) {
   spdlog::info("serving model {} on {} with {} workers",
                (*server)->model_names(), (*server)->address(),
                options.server.scheduler.workers);
+
+  if ((*server)->metrics_port() != 0) {
+    spdlog::info("metrics on port {}", (*server)->metrics_port());
+  }
+  if ((*server)->probe_port() != 0) {
+    spdlog::info("health for probes on port {}", (*server)->probe_port());
+  }
 
   int signal = signals.Wait();
   for (; signal == SIGHUP; signal = signals.Wait()) {

@@ -55,7 +55,8 @@ void AddLoad(CLI::App* app, RawBench* raw) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40).description(""));
   raw->warm_up_option =
       AddSeconds(app, "--warm-up", &raw->warm_up_seconds,
-                 "At the beginning, not counted; 0 with --requests");
+                 "At the beginning, not counted; by default at most a tenth of "
+                 "--duration, and 0 with --requests");
   AddNumber(app, "--connections", &raw->command.connections, 1, 10000,
             "TCP connections; requests go over them in turn");
   app->add_option("--deadline", raw->deadline,
@@ -143,6 +144,8 @@ absl::StatusOr<BenchCommand> FinishBench(const RawBench& raw,
   if (raw.requests > 0) {
     schedule.max_calls = raw.requests;
     if (raw.warm_up_option->count() == 0) warm_up = 0;
+  } else if (raw.warm_up_option->count() == 0) {
+    warm_up = std::min(warm_up, raw.duration_seconds / 10);
   }
   if (raw.requests == 0 || raw.duration_option->count() > 0) {
     schedule.duration = Nanoseconds(raw.duration_seconds);
