@@ -190,7 +190,7 @@ class Server:
         except OSError:
             return math.nan
 
-    def connect(self, timeout=10):
+    def connect(self, timeout=60):
         sock = socket.create_connection(("127.0.0.1", self.port), timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
