@@ -9,10 +9,11 @@ build_packages=(
   libspdlog-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev
   prometheus-cpp-dev
 )
-# To run every test: the sanitizers' second compiler, formatting, fuzzing, and
-# NumPy, which reads what the client writes.
+# To run every test: the sanitizers' second compiler and a linker that is quick
+# with their large programs, formatting, fuzzing, and NumPy, which reads what the
+# client writes.
 test_packages=(
-  clang clang-format libclang-rt-dev python3-numpy git
+  clang clang-format libclang-rt-dev lld python3-numpy git
 )
 # To run scripts/stress: the headers of HTTP/2, and certificates.
 stress_packages=(python3 python3-hpack openssl)
