@@ -194,9 +194,14 @@ TEST(ObservationTest, CancelledAndLateCallsAreCounted) {
   cancelled_context.TryCancel();
   EXPECT_EQ(cancelled.get().error_code(), grpc::StatusCode::CANCELLED);
   grpc::ClientContext late_context;
-  late_context.set_deadline(system_clock::now() + milliseconds(500));
+  const auto deadline = system_clock::now() + milliseconds(500);
+  late_context.set_deadline(deadline);
   EXPECT_EQ(Embed(&server, RequestOf({"l"}), &late_context).error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
+  // The server's deadline is a little later: the time left travels rounded up.
+  while (system_clock::now() < deadline + milliseconds(100)) {
+    std::this_thread::yield();
+  }
   server.engine().Unblock();
   EXPECT_TRUE(running.get().ok());
   WaitForSeries(&server, "elmo_sentences_cancelled_total{stage=\"queued\"}", 1);
