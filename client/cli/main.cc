@@ -48,6 +48,7 @@ absl::Status Run(const CommandLine& line, const Terminal& terminal) {
 }
 
 int Main(const std::vector<std::string>& argv) {
+  const GrpcLibrary grpc;
   InstallSignalHandlers();
   const std::variant<CommandLine, int> parsed =
       ParseCommandLine(argv, Environment("ELMO_SERVER"), std::cout, std::cerr);
