@@ -72,7 +72,7 @@ void CheckAnswer(elmo::EmbedPlan plan) {
   const auto job =
       std::make_shared<elmo::EmbedJob>(std::move(plan), elmo::TimePoint());
   const std::vector<elmo::SentenceTask> tasks =
-      job->Start(elmo::TimePoint::max(),
+      job->Start(/*client=*/0, elmo::TimePoint::max(),
                  [](const absl::Status& status) { ELMO_CHECK(status.ok()); });
   for (int i = 0; i < count; ++i) {
     elmo::SentenceResult result;
