@@ -1,7 +1,6 @@
 #include "client/grpc_connection.h"
 
 #include <google/protobuf/wrappers.pb.h>
-#include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -177,9 +176,5 @@ std::shared_ptr<EmbedConnection> MakeGrpcConnection(
       options, grpc::CreateCustomChannel(options.target, credentials,
                                          ChannelArguments(options)));
 }
-
-GrpcLibrary::GrpcLibrary() { grpc_init(); }
-
-GrpcLibrary::~GrpcLibrary() { grpc_shutdown_blocking(); }
 
 }  // namespace elmo

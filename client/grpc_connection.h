@@ -21,17 +21,6 @@ std::shared_ptr<EmbedConnection> MakeGrpcConnection(
 // The gRPC service config behind it: retries and load balancing, as JSON.
 std::string ServiceConfig(const ClientOptions& options);
 
-// For the main function of a program: make one before any connection, let it go
-// last. The destructor waits for gRPC's threads, which clean up after the last
-// connection in their own time; a program that returns meanwhile may crash.
-class GrpcLibrary {
- public:
-  GrpcLibrary();
-  ~GrpcLibrary();
-  GrpcLibrary(const GrpcLibrary&) = delete;
-  GrpcLibrary& operator=(const GrpcLibrary&) = delete;
-};
-
 }  // namespace elmo
 
 #endif  // ELMO_CLIENT_GRPC_CONNECTION_H_

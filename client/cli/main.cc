@@ -48,7 +48,6 @@ absl::Status Run(const CommandLine& line, const Terminal& terminal) {
 }
 
 int Main(const std::vector<std::string>& argv) {
-  const GrpcLibrary grpc;
   InstallSignalHandlers();
   const std::variant<CommandLine, int> parsed =
       ParseCommandLine(argv, Environment("ELMO_SERVER"), std::cout, std::cerr);
@@ -72,5 +71,10 @@ int Main(const std::vector<std::string>& argv) {
 }  // namespace elmo::cli
 
 int main(int argc, char** argv) {
-  return elmo::cli::Main(std::vector<std::string>(argv, argv + argc));
+  const int code = elmo::cli::Main(std::vector<std::string>(argv, argv + argc));
+  // Not by returning: threads of gRPC 1.51 outlive its last connection, and
+  // what the end of main() destroys some of them still use.
+  std::cout.flush();
+  std::fflush(nullptr);
+  std::_Exit(code);
 }
