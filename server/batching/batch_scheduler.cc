@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -45,6 +47,26 @@ BatchCost::Sample SizeOf(const std::vector<SentenceTask>& batch) {
     size.tokens += task.steps();
   }
   return size;
+}
+
+// BatchModel::Run() for the tasks of a batch. INTERNAL also where memory runs
+// out before it: whatever happens, the owners must hear of it.
+absl::Status RunTasks(const std::vector<SentenceTask>& batch,
+                      const std::function<void()>& between_steps,
+                      std::vector<SentenceOutput>* outputs) {
+  try {
+    std::vector<SentenceInput> inputs;
+    inputs.reserve(batch.size());
+    outputs->resize(batch.size());
+    for (size_t i = 0; i < batch.size(); ++i) {
+      inputs.push_back(batch[i].input);
+      (*outputs)[i].final_state = batch[i].final_state;
+    }
+    return batch.front().model->Run(inputs, between_steps,
+                                    absl::MakeSpan(*outputs));
+  } catch (const std::exception& e) {
+    return absl::InternalError(absl::StrCat("engine: ", e.what()));
+  }
 }
 
 // Tells the owners of tasks that did not run.
@@ -336,18 +358,11 @@ void BatchScheduler::ObserveBatch(const std::vector<SentenceTask>& batch,
 void BatchScheduler::RunBatch(std::vector<SentenceTask> batch,
                               Running* running) {
   const BatchModel& model = *batch.front().model;
-  std::vector<SentenceInput> inputs;
-  std::vector<SentenceOutput> outputs(batch.size());
-  inputs.reserve(batch.size());
-  for (size_t i = 0; i < batch.size(); ++i) {
-    inputs.push_back(batch[i].input);
-    outputs[i].final_state = batch[i].final_state;
-  }
+  std::vector<SentenceOutput> outputs;
   std::function<void()> between_steps;
   if (running != nullptr) between_steps = [=] { RunUrgent(running); };
   const TimePoint start = SteadyNow();
-  const absl::Status status =
-      model.Run(inputs, between_steps, absl::MakeSpan(outputs));
+  const absl::Status status = RunTasks(batch, between_steps, &outputs);
   const Duration compute_time = SteadyNow() - start;
   const Duration own_time =
       compute_time -
