@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "absl/synchronization/mutex.h"
 #include "core/base/cpu_info.h"
 #include "server/check.h"
 #include "server/command_line.h"
@@ -68,17 +69,20 @@ void Reload(const elmo::CommandLine& options, elmo::Server* server) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   RaiseDescriptorLimit();
+  // Debian's Abseil looks for deadlocks whenever gRPC locks a mutex.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   auto parsed = elmo::ParseCommandLine(argc, argv, elmo::GrantedCpus(),
                                        std::cout, std::cerr);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<elmo::CommandLine>(parsed);
   elmo::SetUpLogging(options.log_level, options.log_format);
   if (options.check) return elmo::RunCheck(options, std::cout);
-  spdlog::info("options: {}", options.effective);
   elmo::SignalWatcher signals;
 
   auto models = elmo::LoadModels(options);
   if (!models.ok()) return Fail(models.status());
+  // After what is often wrong, whose message it would bury.
+  spdlog::info("options: {}", options.effective);
   signals.BeginServing();
   auto server = elmo::Server::Create(options.server, *std::move(models));
   if (!server.ok()) return Fail(server.status());

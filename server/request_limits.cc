@@ -14,13 +14,13 @@ absl::Status RequestLimits::Validate() const {
     int64_t value;
     int64_t max;
   } limits[] = {
-      {"max_sentences_per_request", max_sentences_per_request, 1 << 20},
-      {"max_tokens_per_sentence", max_tokens_per_sentence, 1 << 20},
-      {"max_tokens_per_request", max_tokens_per_request, 1 << 24},
-      {"max_bytes_per_sentence", max_bytes_per_sentence, kMaxMessageBytes},
-      {"max_request_bytes", max_request_bytes, kMaxMessageBytes},
+      {"--max-sentences-per-request", max_sentences_per_request, 1 << 20},
+      {"--max-tokens-per-sentence", max_tokens_per_sentence, 1 << 20},
+      {"--max-tokens-per-request", max_tokens_per_request, 1 << 24},
+      {"--max-bytes-per-sentence", max_bytes_per_sentence, kMaxMessageBytes},
+      {"--max-request-bytes", max_request_bytes, kMaxMessageBytes},
       // Shapes, tokens and timings need some room beside the vectors.
-      {"max_response_bytes", max_response_bytes, kMaxMessageBytes / 2},
+      {"--max-response-bytes", max_response_bytes, kMaxMessageBytes / 2},
   };
   for (const auto& limit : limits) {
     if (limit.value < 1 || limit.value > limit.max) {

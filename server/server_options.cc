@@ -56,7 +56,7 @@ absl::Status CheckMetricsAddress(absl::string_view listen) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "metrics_listen is \"", listen,
+      "--metrics-listen is \"", listen,
       "\"; it must be HOST:PORT or [HOST]:PORT, with a port of 0 to 65535, or "
       "empty"));
 }
@@ -64,61 +64,61 @@ absl::Status CheckMetricsAddress(absl::string_view listen) {
 }  // namespace
 
 absl::Status ConnectionOptions::Validate() const {
-  ELMO_RETURN_IF_ERROR(CheckTime("max_connection_age", max_connection_age));
+  ELMO_RETURN_IF_ERROR(CheckTime("--max-connection-age", max_connection_age));
   ELMO_RETURN_IF_ERROR(
-      CheckTime("max_connection_age_grace", max_connection_age_grace));
-  ELMO_RETURN_IF_ERROR(CheckTime("keepalive_time", keepalive_time));
-  ELMO_RETURN_IF_ERROR(CheckTime("keepalive_timeout", keepalive_timeout));
-  ELMO_RETURN_IF_ERROR(CheckTime("min_ping_interval", min_ping_interval, 0));
-  ELMO_RETURN_IF_ERROR(CheckTime("handshake_timeout", handshake_timeout));
+      CheckTime("--max-connection-age-grace", max_connection_age_grace));
+  ELMO_RETURN_IF_ERROR(CheckTime("--keepalive-time", keepalive_time));
+  ELMO_RETURN_IF_ERROR(CheckTime("--keepalive-timeout", keepalive_timeout));
+  ELMO_RETURN_IF_ERROR(CheckTime("--min-ping-interval", min_ping_interval, 0));
+  ELMO_RETURN_IF_ERROR(CheckTime("--handshake-timeout", handshake_timeout));
   ELMO_RETURN_IF_ERROR(
-      CheckRange("max_connections", max_connections, 1, 1000000));
-  ELMO_RETURN_IF_ERROR(CheckRange("max_concurrent_streams",
+      CheckRange("--max-connections", max_connections, 1, 1000000));
+  ELMO_RETURN_IF_ERROR(CheckRange("--max-concurrent-streams",
                                   max_concurrent_streams, 1,
                                   std::numeric_limits<int>::max()));
-  return CheckRange("max_buffer_bytes", max_buffer_bytes, 1 << 20,
+  return CheckRange("--max-buffer-bytes", max_buffer_bytes, 1 << 20,
                     std::numeric_limits<int64_t>::max());
 }
 
 absl::Status ServerOptions::Validate() const {
-  ELMO_RETURN_IF_ERROR(CheckAddress("listen", listen));
+  ELMO_RETURN_IF_ERROR(CheckAddress("--listen", listen));
   if (!security.probe_listen.empty()) {
-    ELMO_RETURN_IF_ERROR(CheckAddress("probe_listen", security.probe_listen));
+    ELMO_RETURN_IF_ERROR(CheckAddress("--probe-listen", security.probe_listen));
   }
   ELMO_RETURN_IF_ERROR(security.Validate(listen));
   ELMO_RETURN_IF_ERROR(CheckMetricsAddress(metrics_listen));
-  ELMO_RETURN_IF_ERROR(CheckTime("slow_request", access_log.slow_request, 0));
+  ELMO_RETURN_IF_ERROR(CheckTime("--slow-request", access_log.slow_request, 0));
   ELMO_RETURN_IF_ERROR(limits.Validate());
   ELMO_RETURN_IF_ERROR(scheduler.Validate());
   ELMO_RETURN_IF_ERROR(connection.Validate());
-  ELMO_RETURN_IF_ERROR(CheckTime("default_deadline", default_deadline));
-  ELMO_RETURN_IF_ERROR(CheckTime("stall_timeout", stall_timeout));
-  ELMO_RETURN_IF_ERROR(CheckTime("drain_delay", drain_delay, 0));
-  ELMO_RETURN_IF_ERROR(CheckTime("drain_timeout", drain_timeout, 0));
+  ELMO_RETURN_IF_ERROR(CheckTime("--default-deadline", default_deadline));
+  ELMO_RETURN_IF_ERROR(CheckTime("--stall-timeout", stall_timeout));
+  ELMO_RETURN_IF_ERROR(CheckTime("--drain-delay", drain_delay, 0));
+  ELMO_RETURN_IF_ERROR(CheckTime("--drain-timeout", drain_timeout, 0));
 
   // What is within the limits must be possible once the server is idle.
   const int64_t largest_request =
       limits.max_tokens_per_request + 2 * limits.max_sentences_per_request;
   if (scheduler.queue.max_queued_tokens < largest_request) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("max_queued_tokens is ", scheduler.queue.max_queued_tokens,
-                     "; it must be at least ", largest_request,
-                     " (max_tokens_per_request, and two boundaries for each of "
-                     "max_sentences_per_request)"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--max-queued-tokens is ", scheduler.queue.max_queued_tokens,
+        "; it must be at least ", largest_request,
+        " (--max-tokens-per-request, and two boundaries for each of "
+        "--max-sentences-per-request)"));
   }
   // An answer is held as computed (4 bytes a number) and as sent (2 or 4).
   const int64_t largest_call =
       limits.max_request_bytes + 3 * limits.max_response_bytes;
   const std::pair<const char*, int64_t> in_flight[] = {
-      {"max_bytes_in_flight", max_bytes_in_flight},
-      {"max_bytes_in_flight_per_connection",
+      {"--max-bytes-in-flight", max_bytes_in_flight},
+      {"--max-bytes-in-flight-per-connection",
        max_bytes_in_flight_per_connection},
   };
   for (const auto& [name, value] : in_flight) {
     if (value < largest_call) {
       return absl::InvalidArgumentError(absl::StrCat(
           name, " is ", value, "; it must be at least ", largest_call,
-          " (max_request_bytes and three times max_response_bytes)"));
+          " (--max-request-bytes and three times --max-response-bytes)"));
     }
   }
   return absl::OkStatus();

@@ -81,12 +81,13 @@ std::string VerifyLine(const LoadSummary& summary) {
   if (summary.verified == 0) return "No answer was compared.\n";
   if (summary.mismatches == 0) {
     return absl::StrFormat(
-        "%d answers compared with those before the load: the same bits.\n",
-        summary.verified);
+        "%d %s compared with those before the load: the same bits.\n",
+        summary.verified, summary.verified == 1 ? "answer" : "answers");
   }
   return absl::StrFormat(
-      "%d answers compared with those before the load: %d DIFFER.\n",
-      summary.verified, summary.mismatches);
+      "%d %s compared with those before the load: %d DIFFER.\n",
+      summary.verified, summary.verified == 1 ? "answer" : "answers",
+      summary.mismatches);
 }
 
 ordered_json TimesJson(const Percentiles& times) {

@@ -73,6 +73,7 @@ class UseCollector {
                      " times; take fewer sentences"));
   }
 
+  int num_sentences() const { return num_sentences_; }
   const std::string& notes() const { return notes_; }
   int num_missing() const { return num_missing_; }
   ComparisonResult& result() { return result_; }
@@ -159,6 +160,10 @@ absl::Status RunCompare(const ServerChoice& server,
   ELMO_RETURN_IF_ERROR(
       CollectInputs(server, command, client, terminal, &collector));
   PrintNotes(collector);
+  if (collector.num_sentences() == 0) {
+    return absl::FailedPreconditionError(
+        "there are no sentences to compare: the input is empty");
+  }
   ComparisonResult& result = collector.result();
   if (result.uses.size() < 2) {
     return absl::FailedPreconditionError(

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <new>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -49,7 +51,8 @@ struct Slot {
 class PackageLoader {
  public:
   explicit PackageLoader(const std::string& directory)
-      : options_path_(absl::StrCat(directory, "/", kOptionsFile)),
+      : directory_(directory),
+        options_path_(absl::StrCat(directory, "/", kOptionsFile)),
         tensors_path_(absl::StrCat(directory, "/", kTensorsFile)),
         package_(new ModelPackage()) {}
 
@@ -71,6 +74,7 @@ class PackageLoader {
         absl::StrCat(tensors_path_, ": ", message));
   }
 
+  const std::string directory_;
   const std::string options_path_;
   const std::string tensors_path_;
   std::unique_ptr<ModelPackage> package_;
@@ -95,6 +99,12 @@ absl::StatusOr<std::unique_ptr<ModelPackage>> PackageLoader::Load() {
 }
 
 absl::Status PackageLoader::ReadOptions() {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(directory_, ignored)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        directory_, " is a file; a package is the folder that holds ",
+        kOptionsFile, " and ", kTensorsFile));
+  }
   ELMO_ASSIGN_OR_RETURN(const std::string text,
                         ReadSmallFile(options_path_, kMaxJsonBytes));
   options_digest_ = Sha256Hex(text);

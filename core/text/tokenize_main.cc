@@ -14,6 +14,9 @@
 namespace elmo {
 namespace {
 
+// As every tool of ours has it; CLI11's own codes are from 100 on.
+constexpr int kBadFlags = 2;
+
 struct Totals {
   long long lines = 0;
   long long invalid = 0;
@@ -57,7 +60,11 @@ int Main(int argc, char** argv) {
   app.add_flag("--skip-invalid", skip_invalid,
                "Leave out lines that are not UTF-8 (they are named on standard "
                "error) instead of stopping with exit code 1");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadFlags;
+  }
 
   const absl::StatusOr<std::unique_ptr<Tokenizer>> tokenizer =
       Tokenizer::Create();

@@ -7,10 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from quality.labelled_data import DataError
-from quality.measure import measure_all, table
-from quality.service import Service, ServiceError
-
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,6 +30,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = _parser().parse_args()
+    # Only now: --help must not need numpy and gRPC.
+    from quality.labelled_data import DataError
+    from quality.measure import measure_all, table
+    from quality.service import Service, ServiceError
     try:
         service = Service(args.target, _ROOT / "proto", args.model)
         begin = time.monotonic()

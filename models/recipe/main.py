@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from recipe.arguments import make_parser
 from recipe.corpus import read_books, read_tokenised
 from recipe.export import ExportPaths, export
 from recipe.options import ModelOptions, RecipeError
@@ -19,39 +20,6 @@ from recipe.token_cache import Source, TokenCache, build_cache
 from recipe.trainer import Trainer
 
 _BOOKS_HELD_OUT, _MODERN_HELD_OUT = 0.02, 0.03
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="models/train", description="Trains an ELMo model and writes it as "
-        "a package for elmo-server. The same command goes on after an "
-        "interruption.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    add = parser.add_argument
-    add("--corpus", type=Path, required=True, help="books: one paragraph a "
-        "line, an empty line between books; plain text or .xz")
-    add("--modern", type=Path, help="tokenised sentences to mix in, the first "
-        "column of a .tsv")
-    add("--modern-repeats", type=int, default=8,
-        help="how often to repeat them")
-    add("--work", type=Path, required=True,
-        help="folder for the prepared text, checkpoints and the log")
-    add("--output", type=Path, required=True,
-        help="folder of the package to write; must not exist")
-    add("--twin", type=Path, help="folder for options.json and weights.hdf5, "
-        "as AllenNLP loads them (default: WORK/allennlp)")
-    add("--options", type=Path, help="options.json with the dimensions to "
-        "train (default: 2 layers of 512 cells projected to 128)")
-    add("--tokeniser", default="build/release/bin/elmo-tokenize",
-        help="the server's tokeniser: lines in, tokens out")
-    add("--elmo-model", default="build/release/bin/elmo-model",
-        help="the tool that writes packages")
-    add("--export-only", action="store_true",
-        help="write the model of the last checkpoint, train no further")
-    for setting in fields(TrainSettings):
-        add("--" + setting.name.replace("_", "-"), type=setting.type,
-            default=setting.default, help="see models/recipe/settings.py")
-    return parser
 
 
 class _Log:
@@ -134,7 +102,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    args = _parser().parse_args()
+    args = make_parser().parse_args()
     torch.set_num_threads(1)  # The model runs on two threads of its own.
     try:
         _run(args)

@@ -9,8 +9,11 @@ namespace {
 // Messages of ours are shorter; a library's may not be.
 constexpr size_t kMaxErrorBytes = 512;
 
+// To the microsecond: more digits say nothing.
 double Milliseconds(Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
+  return static_cast<double>(
+             std::chrono::round<std::chrono::microseconds>(duration).count()) /
+         1000;
 }
 
 LogFields FieldsOf(const CallReport& report) {

@@ -15,10 +15,10 @@ absl::Status Contradiction(absl::string_view message) {
 absl::Status ValidateTls(const SecurityOptions& options) {
   if (options.tls_cert.empty() != options.tls_key.empty()) {
     return Contradiction(
-        "tls_cert and tls_key must be given together, or neither");
+        "--tls-cert and --tls-key must be given together, or neither");
   }
   if (!options.tls_client_ca.empty() && !options.tls()) {
-    return Contradiction("tls_client_ca needs tls_cert and tls_key");
+    return Contradiction("--tls-client-ca needs --tls-cert and --tls-key");
   }
   return absl::OkStatus();
 }
@@ -28,20 +28,20 @@ absl::Status ValidateExposure(const SecurityOptions& options,
   if (IsLocalAddress(listen)) return absl::OkStatus();
   if (options.tokens() && !options.tls() && !options.allow_plaintext_tokens) {
     return Contradiction(absl::StrCat(
-        "auth_tokens_file without tls_cert on ", listen,
-        ": tokens could be read on the way. Give tls_cert and tls_key, or "
-        "allow_plaintext_tokens where something in front encrypts"));
+        "--auth-tokens-file without --tls-cert on ", listen,
+        ": tokens could be read on the way. Give --tls-cert and --tls-key, or "
+        "--allow-plaintext-tokens where something in front encrypts"));
   }
   if (!options.hardened) return absl::OkStatus();
   if (!options.tls()) {
     return Contradiction(
-        absl::StrCat("hardened needs tls_cert and tls_key on ", listen,
+        absl::StrCat("--hardened needs --tls-cert and --tls-key on ", listen,
                      ", which others than this machine reach"));
   }
   if (!options.tokens() && options.tls_client_ca.empty()) {
-    return Contradiction(
-        absl::StrCat("hardened needs tls_client_ca or auth_tokens_file on ",
-                     listen, ", which others than this machine reach"));
+    return Contradiction(absl::StrCat(
+        "--hardened needs --tls-client-ca or --auth-tokens-file on ", listen,
+        ", which others than this machine reach"));
   }
   return absl::OkStatus();
 }
@@ -60,15 +60,15 @@ bool IsLocalAddress(absl::string_view listen) {
 absl::Status SecurityOptions::Validate(absl::string_view listen) const {
   ELMO_RETURN_IF_ERROR(ValidateTls(*this));
   if (allow_plaintext_tokens && (!tokens() || hardened)) {
-    return Contradiction(hardened
-                             ? "hardened excludes allow_plaintext_tokens"
-                             : "allow_plaintext_tokens needs auth_tokens_file");
+    return Contradiction(
+        hardened ? "--hardened excludes --allow-plaintext-tokens"
+                 : "--allow-plaintext-tokens needs --auth-tokens-file");
   }
   constexpr int64_t kMin = 1 << 10;
   constexpr int64_t kMax = 1 << 20;
   if (max_metadata_bytes < kMin || max_metadata_bytes > kMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat("max_metadata_bytes is ", max_metadata_bytes,
+        absl::StrCat("--max-metadata-bytes is ", max_metadata_bytes,
                      "; it must be ", kMin, " to ", kMax));
   }
   return ValidateExposure(*this, listen);

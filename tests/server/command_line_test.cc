@@ -180,7 +180,7 @@ TEST_F(ConfigFileTest, MistakesNameKeyAndLine) {
       {"model = /m\nworkers = many\n", {"workers"}},
       {"model = /m\nworkers = [1, 2]\n", {"workers"}},
       {"model = /m\nhardened = perhaps\n", {"hardened"}},
-      {"model = /m\nworkers = 0\n", {"workers is 0"}},
+      {"model = /m\nworkers = 0\n", {"--workers is 0"}},
   };
   for (const auto& mistake : mistakes) {
     const auto [code, message] = Refusal(With(mistake.text));
@@ -223,10 +223,10 @@ TEST_F(CommandLineTest, HardenedContradictedIsAMistake) {
   } mistakes[] = {
       {{"--reflection"}, "reflection"},
       {{"--channelz"}, "channelz"},
-      {{"--listen=[::]:1"}, "tls_cert"},
-      {{"--listen=[::]:1", "--tls-cert=c", "--tls-key=k"}, "tls_client_ca"},
+      {{"--listen=[::]:1"}, "--tls-cert"},
+      {{"--listen=[::]:1", "--tls-cert=c", "--tls-key=k"}, "--tls-client-ca"},
       {{"--auth-tokens-file=t", "--allow-plaintext-tokens"},
-       "allow_plaintext_tokens"},
+       "--allow-plaintext-tokens"},
   };
   for (auto mistake : mistakes) {
     mistake.flags.insert(mistake.flags.end(), {"--model=/m", "--hardened"});
@@ -287,7 +287,7 @@ TEST_F(CommandLineTest, MistakesExitWith2AndNameTheFlag) {
       {{"--model=bad name=/m"}, "name"},
       {{"--model=/m", "--no-such-flag"}, "--no-such-flag"},
       {{"--model=/m", "stray"}, "stray"},
-      {{"--model=/m", "--workers=0"}, "workers is 0"},
+      {{"--model=/m", "--workers=0"}, "--workers is 0"},
       {{"--model=/m", "--workers=many"}, "--workers"},
       {{"--model=/m", "--workers=99999999999"}, "--workers"},
       {{"--model=/m", "--lstm=fast"}, "--lstm"},
@@ -295,23 +295,25 @@ TEST_F(CommandLineTest, MistakesExitWith2AndNameTheFlag) {
       {{"--model=/m", "--listen=50051"}, "listen"},
       {{"--model=/m", "--listen=host:"}, "listen"},
       {{"--model=/m", "--listen=host:65536"}, "listen"},
-      {{"--model=/m", "--max-batch-rows=-1"}, "max_batch_rows is -1"},
-      {{"--model=/m", "--max-tokens-per-request=0"}, "max_tokens_per_request"},
+      {{"--model=/m", "--max-batch-rows=-1"}, "--max-batch-rows is -1"},
+      {{"--model=/m", "--max-tokens-per-request=0"},
+       "--max-tokens-per-request"},
       {{"--model=/m", "--max-request-bytes=4tons"}, "--max-request-bytes"},
-      {{"--model=/m", "--max-request-bytes=5gb"}, "max_request_bytes"},
+      {{"--model=/m", "--max-request-bytes=5gb"}, "--max-request-bytes"},
       {{"--model=/m", "--max-request-bytes=99999999999gb"},
        "--max-request-bytes"},
       {{"--model=/m", "--drain-delay=5"}, "--drain-delay"},
-      {{"--model=/m", "--drain-delay=-5s"}, "drain_delay is -5000 ms"},
-      {{"--model=/m", "--default-deadline=0s"}, "default_deadline is 0 ms"},
-      {{"--model=/m", "--keepalive-time=9999h"}, "keepalive_time"},
+      {{"--model=/m", "--drain-delay=-5s"}, "--drain-delay is -5000 ms"},
+      {{"--model=/m", "--default-deadline=0s"}, "--default-deadline is 0 ms"},
+      {{"--model=/m", "--keepalive-time=9999h"}, "--keepalive-time"},
       {{"--model=/m", "--log-level=loud"}, "--log-level"},
       {{"--model=/m", "--log-format=xml"}, "--log-format"},
-      {{"--model=/m", "--slow-request=-1s"}, "slow_request is -1000 ms"},
-      {{"--model=/m", "--metrics-listen=9464"}, "metrics_listen"},
-      {{"--model=/m", "--metrics-listen=unix:/tmp/m"}, "metrics_listen"},
-      {{"--model=/m", "--metrics-listen=a:1,b:2"}, "metrics_listen"},
-      {{"--model=/m", "--max-concurrent-streams=0"}, "max_concurrent_streams"},
+      {{"--model=/m", "--slow-request=-1s"}, "--slow-request is -1000 ms"},
+      {{"--model=/m", "--metrics-listen=9464"}, "--metrics-listen"},
+      {{"--model=/m", "--metrics-listen=unix:/tmp/m"}, "--metrics-listen"},
+      {{"--model=/m", "--metrics-listen=a:1,b:2"}, "--metrics-listen"},
+      {{"--model=/m", "--max-concurrent-streams=0"},
+       "--max-concurrent-streams"},
   };
   for (const auto& mistake : mistakes) {
     const auto [code, message] = Refusal(mistake.flags);
@@ -338,7 +340,7 @@ TEST_F(CommandLineTest, LargestCallMustFitIntoMemory) {
   const auto [code, message] =
       Refusal({"--model=/m", "--max-bytes-in-flight=195mb"});
   EXPECT_EQ(code, 2);
-  EXPECT_THAT(message, HasSubstr("max_bytes_in_flight"));
+  EXPECT_THAT(message, HasSubstr("--max-bytes-in-flight"));
 }
 
 }  // namespace

@@ -211,9 +211,9 @@ TEST(ServerTest, BadOptionsAreAnError) {
   ServerOptions options = TestServer::Options();
   options.scheduler.workers = 0;
   FakeEngine* engine = nullptr;
-  EXPECT_THAT(
-      Server::Create(options, Models(FakeModel(&engine))),
-      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("workers is 0")));
+  EXPECT_THAT(Server::Create(options, Models(FakeModel(&engine))),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--workers is 0")));
 }
 
 TEST(ServerTest, ModelThatCannotRunIsNotServed) {

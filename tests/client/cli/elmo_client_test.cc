@@ -225,6 +225,12 @@ TEST_F(ElmoClientTest, CompareSaysWhichSentencesLackTheWord) {
   EXPECT_THAT(result.out, HasSubstr("2 uses in 2 sentences"));
 }
 
+TEST_F(ElmoClientTest, CompareSaysThatItsInputIsEmpty) {
+  const Result result = Shell("printf '' | elmo-client compare bank --file -");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("the input is empty"));
+}
+
 TEST_F(ElmoClientTest, CompareNeedsTwoUses) {
   const Result result = Shell("elmo-client compare bank 'a bank'");
   EXPECT_EQ(result.exit_code, 1);

@@ -129,6 +129,12 @@ TEST_F(ModelPackageTest, MissingFilesAreNamed) {
                                HasSubstr("options.json: cannot open")));
 }
 
+TEST_F(ModelPackageTest, AFileInPlaceOfTheFolderIsRefusedSayingSo) {
+  EXPECT_THAT(
+      ModelPackage::Load(path_ + "/model.safetensors"),
+      StatusIs(kInvalid, HasSubstr("is a file; a package is the folder")));
+}
+
 TEST_F(ModelPackageTest, OptionsThatWereEditedAreRefused) {
   std::string text = ReadFile(path_ + "/options.json");
   text.replace(text.find("2.5"), 3, "2.0");

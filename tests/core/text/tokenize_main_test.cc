@@ -78,7 +78,8 @@ TEST_F(TokenizeMainTest, SkipsInvalidLinesWhenAskedTo) {
 TEST_F(TokenizeMainTest, ExplainsItselfAndRefusesUnknownFlags) {
   EXPECT_THAT(Run("--help", "").out, HasSubstr("--skip-invalid"));
   EXPECT_EQ(Run("--help", "").exit_code, 0);
-  EXPECT_NE(Run("--no-such-flag", "").exit_code, 0);
+  EXPECT_EQ(Run("--no-such-flag", "").exit_code, 2);
+  EXPECT_EQ(Run("stray.txt", "").exit_code, 2);
 }
 
 }  // namespace

@@ -159,10 +159,10 @@ TEST(SecurityOptionsTest, ContradictionsAreErrors) {
   SecurityOptions options;
   EXPECT_EQ(complaint(options, kAll), "");
   options.tls_cert = "c";
-  EXPECT_THAT(complaint(options, kHere), HasSubstr("tls_key"));
+  EXPECT_THAT(complaint(options, kHere), HasSubstr("--tls-key"));
   options = {};
   options.tls_client_ca = "a";
-  EXPECT_THAT(complaint(options, kHere), HasSubstr("tls_client_ca needs"));
+  EXPECT_THAT(complaint(options, kHere), HasSubstr("--tls-client-ca needs"));
   options = {};
   options.auth_tokens_file = "t";
   EXPECT_EQ(complaint(options, kHere), "");
@@ -170,18 +170,20 @@ TEST(SecurityOptionsTest, ContradictionsAreErrors) {
   options.allow_plaintext_tokens = true;
   EXPECT_EQ(complaint(options, kAll), "");
   options.hardened = true;
-  EXPECT_THAT(complaint(options, kAll), HasSubstr("hardened excludes"));
+  EXPECT_THAT(complaint(options, kAll), HasSubstr("--hardened excludes"));
   options = {};
   options.hardened = true;
   EXPECT_EQ(complaint(options, kHere), "");
-  EXPECT_THAT(complaint(options, kAll), HasSubstr("hardened needs tls_cert"));
+  EXPECT_THAT(complaint(options, kAll),
+              HasSubstr("--hardened needs --tls-cert"));
   options.tls_cert = options.tls_key = "c";
-  EXPECT_THAT(complaint(options, kAll), HasSubstr("or auth_tokens_file"));
+  EXPECT_THAT(complaint(options, kAll), HasSubstr("or --auth-tokens-file"));
   options.auth_tokens_file = "t";
   EXPECT_EQ(complaint(options, kAll), "");
   options = {};
   options.max_metadata_bytes = 10;
-  EXPECT_THAT(complaint(options, kHere), HasSubstr("max_metadata_bytes is 10"));
+  EXPECT_THAT(complaint(options, kHere),
+              HasSubstr("--max-metadata-bytes is 10"));
 }
 
 }  // namespace
