@@ -22,6 +22,10 @@ class BatchCost {
     Duration time{};
   };
 
+  // Predictions are too short by this factor now and then; who promises
+  // something multiplies with it.
+  static constexpr double kMargin = 1.1;
+
   // Nothing known: predicts zero until the first Observe().
   BatchCost() = default;
   // From a batch of one sentence and a full one.

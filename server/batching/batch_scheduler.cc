@@ -20,10 +20,9 @@ constexpr std::chrono::seconds kRetryElsewhere(1);
 // More than any machine has CPUs; a slip of the finger.
 constexpr int kMaxWorkers = 1024;
 
-// Predictions are wrong by so much now and then; a caller would rather be
-// refused at once than late. What waits is less certain than a single run, and
-// a queue that is a third shorter loses nothing: it is never empty.
-constexpr double kRunMargin = 1.1;
+// A caller would rather be refused at once than late. What waits is less
+// certain than a single run (BatchCost::kMargin), and a queue that is a third
+// shorter loses nothing: it is never empty.
 constexpr double kQueueMargin = 1.5;
 
 // Below gRPC's threads, so that a call is read, or refused, while all workers
@@ -90,7 +89,7 @@ void DismissDead(SentenceQueue::Next* next) {
 absl::Status BatchScheduler::Options::Validate() const {
   if (workers < 1 || workers > kMaxWorkers) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "workers is ", workers, "; it must be 1 to ", kMaxWorkers));
+        "--workers is ", workers, "; it must be 1 to ", kMaxWorkers));
   }
   return queue.Validate();
 }
@@ -161,7 +160,9 @@ absl::Status BatchScheduler::SubmitAccepted(std::vector<SentenceTask>* tasks) {
 }
 
 void BatchScheduler::Wake() {
-  if (free_workers_ == 0) urgent_hint_.store(true, std::memory_order_relaxed);
+  for (const auto& running : running_) {
+    running->look.store(true, std::memory_order_relaxed);
+  }
   work_available_.NotifyAll();
 }
 
@@ -174,6 +175,11 @@ absl::Status BatchScheduler::Admit(const std::vector<SentenceTask>& tasks,
     return absl::OkStatus();
   }
   const BatchCost::Sample own = SizeOf(tasks);
+  const Duration apart =
+      Times(kQueueMargin, first.model->cost().Predict(own.steps, own.tokens));
+  if (apart <= first.deadline - now && MayOvertake(first.client, apart)) {
+    return absl::OkStatus();
+  }
   // It is in a batch with what then still waits.
   const int workers = options_.workers;
   const int64_t batch_tokens =
@@ -181,9 +187,10 @@ absl::Status BatchScheduler::Admit(const std::vector<SentenceTask>& tasks,
                std::min(own.tokens + queue_.queued_tokens() / workers,
                         options_.queue.max_batch_tokens));
   const Duration run = first.model->cost().Predict(own.steps, batch_tokens);
-  const absl::Status status = InTime(
-      now, first.deadline,
-      WaitFor(first.client, first.deadline, now) + Times(kRunMargin, run));
+  const absl::Status status =
+      InTime(now, first.deadline,
+             WaitFor(first.client, first.deadline, now) +
+                 Times(BatchCost::kMargin, run));
   if (!status.ok() && free_workers_ > 0 && queue_.empty()) {
     first.model->Doubt();
   }
@@ -201,6 +208,15 @@ Duration BatchScheduler::WaitFor(ClientId client, TimePoint deadline,
   }
   const Duration ahead = queue_.WorkAhead(client, deadline);
   return (start - now) + Times(kQueueMargin, ahead / options_.workers);
+}
+
+bool BatchScheduler::MayOvertake(ClientId client, Duration run) const {
+  const Duration clock = queue_.ClockOf(client) + run;
+  return std::any_of(
+      running_.begin(), running_.end(), [&](const auto& running) {
+        return running->clients.count(client) == 0 && clock <= running->clock &&
+               run <= running->overtaking_left;
+      });
 }
 
 absl::Status BatchScheduler::InTime(TimePoint now, TimePoint deadline,
@@ -221,7 +237,10 @@ absl::Status BatchScheduler::CheckBacklog(ClientId client, TimePoint deadline,
     return absl::UnavailableError("the server is shutting down");
   }
   *reason = RefusalReason::kDeadline;
-  if (queue_.empty() || deadline <= now) return absl::OkStatus();
+  if (queue_.empty() || deadline <= now ||
+      MayOvertake(client, Duration::zero())) {
+    return absl::OkStatus();
+  }
   return InTime(now, deadline, WaitFor(client, deadline, now));
 }
 
@@ -288,33 +307,39 @@ bool BatchScheduler::NextBatch(Running* running, SentenceQueue::Next* next) {
   const TimePoint now = SteadyNow();
   *next = queue_.PopBatch(now, free_workers_);
   --free_workers_;
-  Begin(next->batch, now, running);
+  Begin(*next, now, running);
   return true;
 }
 
-void BatchScheduler::Begin(const std::vector<SentenceTask>& batch,
-                           TimePoint now, Running* running) {
-  running->clients.clear();
+void BatchScheduler::Begin(const SentenceQueue::Next& next, TimePoint now,
+                           Running* running) {
+  running->clients = next.clients;
+  running->clock = next.clock;
+  running->look.store(!queue_.empty(), std::memory_order_relaxed);
   running->overtaken = Duration::zero();
   running->overtaking_left = Duration::zero();
   running->predicted_end = now;
-  if (batch.empty()) return;
-  for (const SentenceTask& task : batch) running->clients.insert(task.client);
-  const BatchCost::Sample size = SizeOf(batch);
+  if (next.batch.empty()) return;
+  const BatchCost::Sample size = SizeOf(next.batch);
   const Duration predicted =
-      batch.front().model->cost().Predict(size.steps, size.tokens);
+      next.batch.front().model->cost().Predict(size.steps, size.tokens);
   running->predicted_end = now + predicted;
-  running->overtaking_left = Times(kOvertaking, predicted);
+  // Not at the cost of what the batch owes.
+  const Duration spare =
+      next.deadline - now - Times(BatchCost::kMargin, predicted);
+  running->overtaking_left =
+      std::clamp(spare, Duration::zero(), Times(kOvertaking, predicted));
 }
 
 void BatchScheduler::RunUrgent(Running* running) {
-  if (!urgent_hint_.load(std::memory_order_relaxed)) return;
+  if (!running->look.load(std::memory_order_relaxed)) return;
   SentenceQueue::Next next;
   const TimePoint start = SteadyNow();
   {
     MutexLock lock(&mu_);
-    urgent_hint_.store(false, std::memory_order_relaxed);
-    next = queue_.PopUrgent(start, running->clients, running->overtaking_left);
+    running->look.store(false, std::memory_order_relaxed);
+    next = queue_.PopUrgent(start, running->clients, running->clock,
+                            running->overtaking_left);
   }
   if (next.empty()) return;
   ObserveDead(next);

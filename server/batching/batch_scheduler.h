@@ -86,9 +86,13 @@ class BatchScheduler {
   // A batch that a worker runs, from its start to its end.
   struct Running {
     std::set<ClientId> clients;
+    Duration clock{};  // Theirs, the batch paid.
     TimePoint predicted_end;
     Duration overtaking_left{};  // For urgent sentences in between.
     Duration overtaken{};        // What those took.
+    // Something came since it looked last: a hint, cheap enough to ask at
+    // every step.
+    std::atomic<bool> look{false};
   };
 
   explicit BatchScheduler(const Options& options);
@@ -97,6 +101,10 @@ class BatchScheduler {
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Predicted time until a sentence that came now would begin.
   Duration WaitFor(ClientId client, TimePoint deadline, TimePoint now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether a running batch would let the client's sentences through that take
+  // `run` apart from others.
+  bool MayOvertake(ClientId client, Duration run) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status InTime(TimePoint now, TimePoint deadline, Duration time) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -107,8 +115,8 @@ class BatchScheduler {
   bool NextBatch(Running* running, SentenceQueue::Next* next);
   // Between two steps of the worker's batch.
   void RunUrgent(Running* running);
-  void Begin(const std::vector<SentenceTask>& batch, TimePoint now,
-             Running* running) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Begin(const SentenceQueue::Next& next, TimePoint now, Running* running)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ObserveDead(const SentenceQueue::Next& next) const;
   void ObserveBatch(const std::vector<SentenceTask>& batch, TimePoint start,
                     Duration compute_time) const;
@@ -126,9 +134,6 @@ class BatchScheduler {
   // By worker. `overtaken` and what only RunBatch uses are the worker's own;
   // the rest is guarded by mu_.
   std::vector<std::unique_ptr<Running>> running_;
-  // Something was submitted while no worker was free: a hint for running
-  // batches to look, cheap enough to ask at every step.
-  std::atomic<bool> urgent_hint_{false};
 
   std::vector<std::thread> workers_;  // Last: joined before the rest dies.
 };

@@ -26,13 +26,22 @@ Duration CostOf(const SentenceTask& task, int rows) {
   return task.steps() * task.model->cost().PerToken(rows);
 }
 
+// Whether a batch of the task's model, begun now, is done by the deadline.
+bool FinishesInTime(const SentenceTask& task, int64_t steps, int64_t tokens,
+                    TimePoint deadline, TimePoint now) {
+  if (task.model == nullptr || deadline == TimePoint::max()) return true;
+  const auto left =
+      std::chrono::duration<double>(deadline - now) / BatchCost::kMargin;
+  return task.model->cost().Predict(steps, tokens) <= left;
+}
+
 }  // namespace
 
 absl::Status SentenceQueue::Options::Validate() const {
   const std::pair<const char*, int64_t> positive[] = {
-      {"max_batch_rows", max_batch_rows},
-      {"max_batch_tokens", max_batch_tokens},
-      {"max_queued_tokens", max_queued_tokens},
+      {"--max-batch-rows", max_batch_rows},
+      {"--max-batch-tokens", max_batch_tokens},
+      {"--max-queued-tokens", max_queued_tokens},
   };
   for (const auto& [name, value] : positive) {
     if (value < 1) {
@@ -87,54 +96,91 @@ SentenceQueue::Next SentenceQueue::PopBatch(TimePoint now, int free_workers) {
   std::vector<Candidate> heap = Candidates(now);
   std::make_heap(heap.begin(), heap.end());
   const int64_t share = (queued_tokens_ + free_workers - 1) / free_workers;
-  int64_t tokens = 0;
-  int64_t longest = 0;
-  bool anchor_ahead = false;
+  Filling filling;
   while (!heap.empty()) {
     std::pop_heap(heap.begin(), heap.end());
     const Candidate candidate = heap.back();
     heap.pop_back();
-    const SentenceTask& task = candidate.client->second.waiting.begin()->second;
-    if (next.batch.empty()) {
-      anchor_ahead = candidate.ahead;
-    } else {
+    const auto client = candidate.client;
+    const SentenceTask& task = client->second.waiting.begin()->second;
+    if (!next.batch.empty()) {
       if (static_cast<int>(next.batch.size()) >= options_.max_batch_rows ||
-          tokens + task.steps() > options_.max_batch_tokens ||
-          tokens >= share) {
+          filling.tokens + task.steps() > options_.max_batch_tokens ||
+          filling.tokens >= share) {
         break;
       }
-      if (task.model != next.batch.front().model) continue;
-      // A batch ends with its longest sentence: who is behind does not wait
-      // for the long ones of who is ahead.
-      if (candidate.ahead && !anchor_ahead && task.steps() > 2 * longest) {
+      if (task.model != next.batch.front().model ||
+          BreaksDeadline(task, filling, now)) {
+        continue;
+      }
+      if (next.clients.count(client->first) == 0 &&
+          RunsApart(client->second, task, filling)) {
         continue;
       }
     }
-    tokens += task.steps();
-    longest = std::max(longest, task.steps());
-    const auto client = candidate.client;
+    if (FinishesInTime(task, task.steps(), task.steps(), task.deadline, now)) {
+      filling.deadline = std::min(filling.deadline, task.deadline);
+    }
+    filling.tokens += task.steps();
+    filling.longest = std::max(filling.longest, task.steps());
+    filling.charged += task.cost;
+    filling.weighted_clocks +=
+        static_cast<double>(task.cost.count()) *
+        static_cast<double>((client->second.used + task.cost).count());
+    next.clients.insert(client->first);
     if (TakeFirst(client, task.cost, now, &next.batch)) {
       heap.push_back({client->second.used > floor_ + kAhead,
                       client->second.waiting.begin()->first, client});
       std::push_heap(heap.begin(), heap.end());
     }
   }
+  next.clock = filling.clock();
+  next.deadline = filling.deadline;
   GiveDead(&next);
   return next;
 }
 
+Duration SentenceQueue::Filling::clock() const {
+  if (charged == Duration::zero()) return Duration::zero();
+  return Duration(static_cast<Duration::rep>(
+      weighted_clocks / static_cast<double>(charged.count())));
+}
+
+bool SentenceQueue::BreaksDeadline(const SentenceTask& task,
+                                   const Filling& filling, TimePoint now) {
+  return !FinishesInTime(task, std::max(filling.longest, task.steps()),
+                         filling.tokens + task.steps(), filling.deadline, now);
+}
+
+bool SentenceQueue::RunsApart(const Client& client, const SentenceTask& task,
+                              const Filling& filling) {
+  if (task.model == nullptr) return false;
+  const BatchCost cost = task.model->cost();
+  if (task.steps() > 2 * filling.longest) {
+    // The batch as it is, which would pay more without this one's company.
+    const Duration apart = cost.Predict(filling.longest, filling.tokens);
+    return filling.clock() + (apart - filling.charged) <= client.used;
+  }
+  return filling.longest > 2 * task.steps() &&
+         client.used + (client.queued_cost - task.cost) +
+                 cost.Predict(task.steps(), task.steps()) <=
+             filling.clock();
+}
+
 SentenceQueue::Next SentenceQueue::PopUrgent(TimePoint now,
                                              const std::set<ClientId>& clients,
-                                             Duration budget) {
-  AdvanceFloor();
+                                             Duration clock, Duration budget) {
   Next next;
   std::vector<Candidate> heap = Candidates(now);
   heap.erase(std::remove_if(heap.begin(), heap.end(),
                             [&](const Candidate& candidate) {
-                              return candidate.client->second.used > floor_ ||
-                                     clients.count(candidate.client->first) > 0;
+                              return clients.count(candidate.client->first) > 0;
                             }),
              heap.end());
+  // Who got least of all comes first: there may be little time.
+  for (Candidate& candidate : heap) {
+    candidate.ahead = candidate.client->second.used > floor_;
+  }
   std::make_heap(heap.begin(), heap.end());
   int64_t tokens = 0;
   int64_t longest = 0;
@@ -150,12 +196,17 @@ SentenceQueue::Next SentenceQueue::PopUrgent(TimePoint now,
     const BatchCost cost = task.model->cost();
     const Duration before = cost.Predict(longest, tokens);
     const Duration after = cost.Predict(steps, tokens + task.steps());
-    if (after > budget) continue;
+    const Duration with_all = client->second.used +
+                              (client->second.queued_cost - task.cost) +
+                              (after - before);
+    if (after > budget || with_all > clock) continue;
     longest = steps;
     tokens += task.steps();
+    next.clients.insert(client->first);
     // The room that it really takes is charged: small batches are dear.
     if (TakeFirst(client, after - before, now, &next.batch)) {
-      heap.push_back({false, client->second.waiting.begin()->first, client});
+      heap.push_back({client->second.used > floor_,
+                      client->second.waiting.begin()->first, client});
       std::push_heap(heap.begin(), heap.end());
     }
   }
@@ -172,11 +223,9 @@ Duration SentenceQueue::WorkAhead(ClientId client, TimePoint deadline) const {
   }
   // Until every other client has got as much as this one will have.
   const auto own = clients_.find(client);
-  const Duration own_cost =
+  const Duration used = ClockOf(client);
+  Duration fair =
       own == clients_.end() ? Duration::zero() : own->second.queued_cost;
-  const Duration used =
-      (own == clients_.end() ? StartOf(client) : own->second.used) + own_cost;
-  Duration fair = own_cost;
   for (const auto& [id, other] : clients_) {
     if (id == client) continue;
     fair += std::clamp(used + kAhead - other.used, Duration::zero(),
@@ -185,13 +234,18 @@ Duration SentenceQueue::WorkAhead(ClientId client, TimePoint deadline) const {
   return std::min(earlier, fair);
 }
 
+Duration SentenceQueue::ClockOf(ClientId client) const {
+  const auto own = clients_.find(client);
+  return own == clients_.end() ? StartOf(client)
+                               : own->second.used + own->second.queued_cost;
+}
+
 Duration SentenceQueue::StartOf(ClientId client) const {
   const auto debt = debts_.find(client);
   return debt == debts_.end() ? floor_ : std::max(floor_, debt->second);
 }
 
 SentenceQueue::Clients::iterator SentenceQueue::Activate(ClientId client) {
-  AdvanceFloor();
   const auto [it, is_new] = clients_.try_emplace(client);
   if (is_new) {
     it->second.used = StartOf(client);

@@ -16,15 +16,21 @@ namespace elmo {
 // Decides what runs next, and together with what.
 //
 // Each client (a connection) has a clock: the worker time that its sentences
-// took. A client that returns after a pause starts level with the one that got
-// least, so that idleness saves nothing up, but what it used beyond its share
-// is not forgotten. Clients within kAhead of the one that got least come first;
-// among these, and among the others, the earliest deadline, then the earliest
-// arrival. So deadlines order the sentences, no caller can crowd out another,
-// and nothing starves: deadlines are absolute, clocks only advance.
+// took. A client that returns after a pause starts level with the one that had
+// got least when the last batch began (start-time fair queueing, Goyal, Vin and
+// Cheng 1996), so that idleness saves nothing up, but what it used beyond its
+// share is not forgotten. Clients within kAhead of the one that got least come
+// first; among these, and among the others, the earliest deadline, then the
+// earliest arrival. So deadlines order the sentences, no caller can crowd out
+// another, and nothing starves: deadlines are absolute, clocks only advance.
 //
 // The first sentence anchors the batch, which is filled in the same order up to
-// its budgets with sentences of the anchor's model.
+// its budgets with sentences of the anchor's model. A batch ends with its
+// longest sentence; so a client that has used little does not share one with
+// the much longer sentences of a client that has used more, if it can afford to
+// run apart: if even then, and with all that it has waiting, it will have got
+// no more than that one. It runs before the batch, or overtakes it (PopUrgent).
+// Nor does a batch take in what would make it miss a deadline that it can meet.
 //
 // Policy alone: no lock, no thread, no clock (time is an argument).
 // Single thread only; BatchScheduler puts a lock around it.
@@ -50,7 +56,13 @@ class SentenceQueue {
 
   // What a Pop took out. Each task is in exactly one of the lists.
   struct Next {
-    std::vector<SentenceTask> batch;      // To be run; all of one model.
+    std::vector<SentenceTask> batch;  // To be run; all of one model.
+    std::set<ClientId> clients;       // Of the batch.
+    // Their clocks with the batch paid: the mean, weighted by what each has in
+    // it.
+    Duration clock{};
+    // The earliest of the batch; only of those that can be met, if any.
+    TimePoint deadline = TimePoint::max();
     std::vector<SentenceTask> expired;    // Deadline passed: not to be run.
     std::vector<SentenceTask> cancelled;  // Nobody waits: not to be run.
 
@@ -77,15 +89,20 @@ class SentenceQueue {
   Next PopBatch(TimePoint now, int free_workers = 1);
 
   // Sentences that should not wait for the end of a running batch: those of
-  // clients that are not among the batch's `clients` and got least of all, as
-  // many as are predicted to run within `budget`. May be empty.
+  // clients that are not among the batch's `clients` and will, having paid for
+  // a run apart and for all that they have waiting, have got no more than its
+  // `clock`; as many as are predicted to run within `budget`. May be empty.
   Next PopUrgent(TimePoint now, const std::set<ClientId>& clients,
-                 Duration budget);
+                 Duration clock, Duration budget);
 
   // Predicted worker time of what will run before a sentence that `client`
   // pushed now with this deadline: what has an earlier one, unless the client's
   // fair share comes first.
   Duration WorkAhead(ClientId client, TimePoint deadline) const;
+
+  // What the client will have used when all that it has waiting has run: with
+  // the cost of a run apart, what PopUrgent() compares with a batch's clock.
+  Duration ClockOf(ClientId client) const;
 
   // Nothing is left for PopBatch() to take out.
   bool empty() const { return clients_.empty() && dead_.empty(); }
@@ -114,6 +131,22 @@ class SentenceQueue {
     }
   };
 
+  // What PopBatch has taken so far.
+  struct Filling {
+    int64_t tokens = 0;
+    int64_t longest = 0;
+    Duration charged{};
+    double weighted_clocks = 0;  // Sum of charge times clock, in ticks.
+    TimePoint deadline = TimePoint::max();
+    Duration clock() const;
+  };
+
+  // Whether a sentence should not share the batch, for the lengths' sake.
+  static bool RunsApart(const Client& client, const SentenceTask& task,
+                        const Filling& filling);
+  // Whether the batch would end too late with it.
+  static bool BreaksDeadline(const SentenceTask& task, const Filling& filling,
+                             TimePoint now);
   Duration StartOf(ClientId client) const;
   Clients::iterator Activate(ClientId client);
   void AdvanceFloor();
@@ -136,7 +169,8 @@ class SentenceQueue {
   // Clocks of clients that have nothing waiting and are ahead of floor_.
   std::map<ClientId, Duration> debts_;
   size_t debts_to_sweep_ = 64;
-  // The clock of the client that got least; never goes back.
+  // The clock of the client that had got least when the last batch began; never
+  // goes back.
   Duration floor_{};
   std::vector<SentenceTask> dead_;  // Met, not given out yet.
   uint64_t next_arrival_ = 0;

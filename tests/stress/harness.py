@@ -72,7 +72,7 @@ class Settings:
     server_cpus: set
     client_cpus: set
     quick: bool = False
-    seconds: float = 10  # Length of one measured load.
+    seconds: float = 15  # Length of one measured load.
     directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
 
 
@@ -279,6 +279,12 @@ class Context:
             with self.server() as server:
                 self._capacity = self.measure_capacity(server)
         return self._capacity
+
+    @property
+    def deadline(self):
+        """Seconds: the time of three full batches, so that it takes no luck to
+        meet it, and a server that queues too much does not."""
+        return max(1, math.ceil(3 * 2048 / self.capacity))
 
     @property
     def calm(self):

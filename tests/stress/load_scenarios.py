@@ -2,9 +2,6 @@
 
 from harness import at_least, at_most, equal, ratio, same_bits
 
-DEADLINE = 1.0  # Seconds, where a scenario has no reason for another.
-
-
 def _overload(context, share):
     seconds = context.settings.seconds
     with context.server() as server:
@@ -12,7 +9,8 @@ def _overload(context, share):
         before = context.measure_capacity(server)
         flood = context.bench(
             server, "--rate", context.rate(share, capacity=before),
-            "--duration", seconds + 2, "--warm-up", 2, "--deadline", DEADLINE)
+            "--duration", seconds + context.deadline, "--warm-up",
+            context.deadline, "--deadline", context.deadline)
         # The first two seconds after the load are its warm-up.
         calm = context.bench(server, "--rate", context.rate(0.05),
                               "--duration", 4, "--warm-up", 2,
@@ -24,8 +22,8 @@ def _overload(context, share):
     return [
         at_least("goodput / capacity",
                  ratio(flood["goodput_tokens_per_second"], capacity), 0.9),
-        at_most("accepted p99", flood["answered"]["p99_ms"], DEADLINE * 1000,
-                " ms"),
+        at_most("accepted p99", flood["answered"]["p99_ms"],
+                context.deadline * 1000, " ms"),
         at_least("accepted that met the deadline",
                  ratio(in_time, accepted), 0.99),
         at_most("refusals p99", flood["refused"]["p99_ms"], 10, " ms"),
@@ -85,10 +83,12 @@ def flooding_caller(context):
         flood = context.load(server, "--rate", context.rate(1.425, 256),
                              "--mean-length", 256, "--spread", 0,
                              "--max-length", 256, "--connections", 1,
-                             "--duration", seconds + 4, "--deadline",
-                             DEADLINE, "--distinct", 16)
-        beside = context.bench(server, *small, "--duration", seconds + 1,
-                               "--deadline", DEADLINE, "--warm-up", 2)
+                             "--duration", seconds + context.deadline + 4,
+                             "--warm-up", context.deadline, "--deadline",
+                             context.deadline, "--distinct", 16)
+        beside = context.bench(server, *small, "--duration",
+                               seconds + context.deadline, "--deadline",
+                               context.deadline, "--warm-up", context.deadline)
         flood = flood.result()
         capacity = (before + context.measure_capacity(server)) / 2
     return [
@@ -105,11 +105,12 @@ def flooding_caller(context):
 
 
 def random_deadlines(context):
-    """90 % of the capacity, deadlines from 20 ms to 1 s at random."""
+    """90 % of the capacity, deadlines at random from 20 ms to what the others
+    have."""
     with context.server() as server:
         result = context.bench(server, "--rate", context.rate(0.9),
                                "--duration", context.settings.seconds + 1,
-                               "--deadline", "0.02:1")
+                               "--deadline", f"0.02:{context.deadline}")
     outcomes = result["outcomes"]
     accepted = outcomes["ok"] + outcomes["expired"]
     return [
@@ -130,7 +131,8 @@ def cancelling(context):
         result = context.bench(server, "--rate",
                               context.rate(1.5, capacity=before),
                                "--duration", context.settings.seconds + 1,
-                               "--cancel-share", 0.5, "--deadline", DEADLINE)
+                               "--cancel-share", 0.5, "--deadline",
+                               context.deadline)
         capacity = context.measure_capacity(server)
         growth = server.rss_mb() - rss
         new_fds = server.fds() - fds

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +27,17 @@ QUICK = ["oversized", "sigterm", "sigkill", "model_replaced",
 SCENARIO_LIMIT = 600  # Seconds. The longest takes two minutes.
 
 
+def published_dimensions(binaries):
+    """The folder of a model whose sentences cost what users' do: the shipped
+    one is so small that a call costs nearly as much as its sentence."""
+    directory = ROOT / "build/stress-model"
+    if not directory.exists():
+        directory.parent.mkdir(exist_ok=True)
+        subprocess.run([binaries / "random-model", "--dimensions", "medium",
+                        directory], check=True)
+    return directory
+
+
 def cpu_list(text):
     return {int(part) for part in text.split(",")}
 
@@ -35,8 +47,8 @@ def parse(arguments):
     half = max(len(cpus) // 2, 1)
     parser = argparse.ArgumentParser(
         prog="scripts/stress", formatter_class=argparse.RawTextHelpFormatter,
-        description="Starts the real elmo-server with the shipped model and "
-        "does to it what callers,\noperators and machines do. Every pass line "
+        description="Starts the real elmo-server and does to it what callers, "
+        "operators and machines\ndo. Every pass line "
         "is made of figures of the same run.\nServer and callers run on "
         "different CPUs. Exit code 1: a line was missed.",
         epilog="scenarios:\n" + "\n".join(
@@ -46,22 +58,31 @@ def parse(arguments):
                         help="these alone; none: all")
     parser.add_argument("--quick", action="store_true",
                         help="a short subset, for scripts/test")
-    parser.add_argument("--seconds", type=float, default=10,
-                        help="length of a measured load (10)")
+    parser.add_argument("--seconds", type=float, default=15,
+                        help="length of a measured load (15)")
     parser.add_argument("--json", default="build/stress.json",
                         help="where the figures are kept (build/stress.json)")
     parser.add_argument("--binaries", type=Path,
-                        default=ROOT / "build/release/bin")
+                        default=ROOT / "build/release/bin",
+                        help="folder of elmo-server and elmo-client "
+                        "(build/release/bin)")
     parser.add_argument("--model", type=Path,
-                        default=ROOT / "models/elmo-en-small")
+                        help="package to serve (random weights with the "
+                        "dimensions of the published\nmedium model; with "
+                        "--quick the shipped one)")
     parser.add_argument("--server-cpus", type=cpu_list,
-                        default=set(cpus[:half]), metavar="N,N,...")
+                        default=set(cpus[:half]), metavar="N,N,...",
+                        help="where the server runs, a worker each (half)")
     parser.add_argument("--client-cpus", type=cpu_list,
-                        default=set(cpus[half:] or cpus), metavar="N,N,...")
+                        default=set(cpus[half:] or cpus), metavar="N,N,...",
+                        help="where the callers run (the other half)")
     options = parser.parse_args(arguments)
     for name in options.scenario:
         if name not in SCENARIOS:
             parser.error(f"no scenario {name}")
+    if options.model is None:
+        options.model = (ROOT / "models/elmo-en-small" if options.quick
+                         else published_dimensions(options.binaries))
     return options
 
 

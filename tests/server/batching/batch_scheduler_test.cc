@@ -457,9 +457,9 @@ TEST_F(BatchSchedulerTest, RetryAfterGrowsWithWhatWaits) {
 TEST(BatchSchedulerCreateTest, RefusesNoWorkers) {
   BatchScheduler::Options options;
   options.workers = 0;
-  EXPECT_THAT(
-      BatchScheduler::Create(options),
-      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("workers is 0")));
+  EXPECT_THAT(BatchScheduler::Create(options),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("--workers is 0")));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+constexpr Duration kLong = std::chrono::hours(1);
 const TimePoint kNow = TimePoint() + std::chrono::hours(1);
 
 using Owner = std::shared_ptr<RecordingOwner>;
@@ -346,11 +347,49 @@ TEST_F(SentenceQueueTest, ShortSentenceIsNotTiedToLongOnesOfWhoIsAhead) {
   EXPECT_THAT(Clients(queue.PopBatch(kNow).batch), ElementsAre(1, 1, 1));
 }
 
+TEST_F(SentenceQueueTest, LittleUsersRunBeforeMuchLongerSentences) {
+  SentenceQueue queue({});
+  // Client 1 has 400 ms behind it, and its next deadline is later.
+  for (int i = 0; i < 4; ++i) PushFor(&queue, 1, 100, milliseconds(100));
+  queue.PopBatch(kNow);
+  for (int i = 0; i < 4; ++i) PushFor(&queue, 1, 100, milliseconds(300));
+  PushFor(&queue, 2, 10, milliseconds(200));
+  EXPECT_THAT(Clients(queue.PopBatch(kNow).batch), ElementsAre(2));
+}
+
+TEST_F(SentenceQueueTest, LittleUsersAreLeftToOvertakeMuchLongerSentences) {
+  SentenceQueue queue({});
+  for (int i = 0; i < 4; ++i) PushFor(&queue, 1, 100, milliseconds(100));
+  PushFor(&queue, 2, 10, milliseconds(200));
+  const auto next = queue.PopBatch(kNow);
+  EXPECT_THAT(Clients(next.batch), ElementsAre(1, 1, 1, 1));
+  // Each of the sentences takes 20 ms apart; the batch's took 400 and more.
+  for (int i = 0; i < 5; ++i) {
+    const auto urgent =
+        queue.PopUrgent(kNow, next.clients, next.clock, milliseconds(20));
+    EXPECT_THAT(Clients(urgent.batch), ElementsAre(2)) << i;
+    PushFor(&queue, 2, 10, milliseconds(200));
+  }
+}
+
+TEST_F(SentenceQueueTest, EqualClientsShareBatchesInsteadOfOvertaking) {
+  SentenceQueue queue(Rows(4));
+  for (ClientId client = 1; client <= 8; ++client) {
+    PushFor(&queue, client, 10, milliseconds(100));
+  }
+  const auto next = queue.PopBatch(kNow);
+  EXPECT_THAT(Clients(next.batch), ElementsAre(1, 2, 3, 4));
+  // Apart a sentence takes twice what it takes in a batch.
+  EXPECT_THAT(queue.PopUrgent(kNow, next.clients, next.clock, kLong).batch,
+              IsEmpty());
+}
+
 TEST_F(SentenceQueueTest, UrgentIsTheShortSentenceOfAClientThatGotLeast) {
   SentenceQueue queue({});
   PushFor(&queue, 1, 10, milliseconds(100));
   PushFor(&queue, 2, 10, milliseconds(200));
-  const auto next = queue.PopUrgent(kNow, /*clients=*/{1}, milliseconds(20));
+  const auto next = queue.PopUrgent(
+      kNow, /*clients=*/{1}, /*clock=*/milliseconds(20), milliseconds(20));
   EXPECT_THAT(Clients(next.batch), ElementsAre(2));
 }
 
@@ -358,18 +397,22 @@ TEST_F(SentenceQueueTest, UrgentSentencesKeepToTheBudgetTogether) {
   SentenceQueue queue({});
   for (int i = 0; i < 5; ++i) PushFor(&queue, 2, 10, milliseconds(200));
   // 10 steps and n times 10 tokens: two sentences take 30 ms, three 40.
-  EXPECT_THAT(queue.PopUrgent(kNow, {1}, milliseconds(19)).batch, IsEmpty());
-  EXPECT_THAT(queue.PopUrgent(kNow, {1}, milliseconds(39)).batch, SizeIs(2));
+  EXPECT_THAT(queue.PopUrgent(kNow, {1}, kLong, milliseconds(19)).batch,
+              IsEmpty());
+  EXPECT_THAT(queue.PopUrgent(kNow, {1}, kLong, milliseconds(39)).batch,
+              SizeIs(2));
 }
 
 TEST_F(SentenceQueueTest, WhoHadUrgentSentencesPaysWhatTheyTake) {
   SentenceQueue queue({});
   for (int i = 0; i < 2; ++i) PushFor(&queue, 2, 10, milliseconds(200));
   PushFor(&queue, 3, 10, milliseconds(300));
-  EXPECT_THAT(Clients(queue.PopUrgent(kNow, {1}, milliseconds(21)).batch),
-              ElementsAre(2));
-  EXPECT_THAT(Clients(queue.PopUrgent(kNow, {1}, milliseconds(21)).batch),
-              ElementsAre(3));
+  EXPECT_THAT(
+      Clients(queue.PopUrgent(kNow, {1}, kLong, milliseconds(21)).batch),
+      ElementsAre(2));
+  EXPECT_THAT(
+      Clients(queue.PopUrgent(kNow, {1}, kLong, milliseconds(21)).batch),
+      ElementsAre(3));
 }
 
 TEST_F(SentenceQueueTest, WorkAheadIsWhatHasAnEarlierDeadline) {
@@ -424,12 +467,12 @@ TEST(SentenceQueueOptionsTest, RefusesWhatIsNotPositiveAndNamesIt) {
   EXPECT_THAT(options.Validate(), IsOk());
   options.max_batch_rows = 0;
   EXPECT_THAT(options.Validate(), StatusIs(absl::StatusCode::kInvalidArgument,
-                                           HasSubstr("max_batch_rows is 0")));
+                                           HasSubstr("--max-batch-rows is 0")));
   options = {};
   options.max_queued_tokens = -3;
   EXPECT_THAT(options.Validate(),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("max_queued_tokens is -3")));
+                       HasSubstr("--max-queued-tokens is -3")));
 }
 
 }  // namespace
