@@ -387,6 +387,23 @@ TEST_F(BatchSchedulerTest, TheBatchsOwnClientWaitsForItsEnd) {
   EXPECT_THAT(engine_.batches(), SizeIs(2));
 }
 
+TEST_F(BatchSchedulerTest,
+       WhoMayOvertakeIsAdmittedBesideABatchThatEndsTooLate) {
+  Start(/*workers=*/1);
+  engine_.Block();
+  // At 1 ms a token: the batch ends in two seconds, both deadlines are sooner.
+  const Owner batch = OwnerOf({std::vector<std::string>(2000, "w")});
+  ASSERT_THAT(Submit(batch, TimePoint::max(), /*client=*/1), IsOk());
+  engine_.WaitForRuns(1);
+  const TimePoint soon =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
+  EXPECT_THAT(Submit(OwnerOf({{"a"}}), soon, /*client=*/1),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("cannot be done by the deadline")));
+  EXPECT_THAT(Submit(OwnerOf({{"a"}}), soon, /*client=*/2), IsOk());
+  engine_.Unblock();
+}
+
 TEST_F(BatchSchedulerTest, WhatCannotBeDoneInTimeIsRefusedAtOnce) {
   Start(/*workers=*/1);
   Occupy();

@@ -384,6 +384,23 @@ TEST_F(SentenceQueueTest, EqualClientsShareBatchesInsteadOfOvertaking) {
               IsEmpty());
 }
 
+TEST_F(SentenceQueueTest, BatchTakesInNothingThatWouldMakeItLate) {
+  SentenceQueue queue({});
+  PushFor(&queue, 1, 10, milliseconds(30));
+  // With it the batch would take 30 ms, and predictions have a margin.
+  PushFor(&queue, 1, 10, milliseconds(1000));
+  const auto next = queue.PopBatch(kNow);
+  EXPECT_THAT(next.batch, SizeIs(1));
+  EXPECT_EQ(next.deadline, kNow + milliseconds(30));
+}
+
+TEST_F(SentenceQueueTest, DeadlineThatCannotBeMetHoldsNobodyUp) {
+  SentenceQueue queue({});
+  PushFor(&queue, 1, 10, milliseconds(5));
+  PushFor(&queue, 1, 10, milliseconds(1000));
+  EXPECT_THAT(queue.PopBatch(kNow).batch, SizeIs(2));
+}
+
 TEST_F(SentenceQueueTest, UrgentIsTheShortSentenceOfAClientThatGotLeast) {
   SentenceQueue queue({});
   PushFor(&queue, 1, 10, milliseconds(100));
