@@ -64,3 +64,24 @@ build() {
     die "building failed; the whole log is in $log"
   }
 }
+
+# install_go_tool NAME PACKAGE@VERSION: builds a command from its Go module into
+# build/tools/bin/NAME, unless that version is there. Go's checksum database vouches
+# for the source. Everything that Go keeps stays under build/tools. Choose versions
+# that Debian 12's Go 1.19 can build.
+install_go_tool() {
+  local name=$1 package=$2 tools=$PWD/build/tools log
+  [ "$(cat "$tools/bin/$name.version" 2>/dev/null)" != "$package" ] || return 0
+  command -v go >/dev/null || install_packages golang-go ca-certificates
+  say "Building: $package"
+  mkdir -p "$tools/bin"
+  log=$tools/$name.log
+  GOBIN=$tools/bin GOPATH=$tools/go GOCACHE=$tools/go-build GOTOOLCHAIN=local \
+    GOFLAGS=-modcacherw CGO_ENABLED=0 \
+    go install -trimpath -ldflags='-s -w' "$package" >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    die "building $package failed; the whole log is in $log"
+  }
+  [ -x "$tools/bin/$name" ] || die "$package has no command named $name"
+  echo "$package" >"$tools/bin/$name.version"
+}
