@@ -17,6 +17,9 @@ test_packages=(
 )
 # To run scripts/stress: the headers of HTTP/2, and certificates.
 stress_packages=(python3 python3-hpack openssl)
+# To run scripts/check-deploy, beside what it builds from Go modules: promtool and
+# a Prometheus, a reader of compose files.
+deploy_packages=(prometheus docker-compose python3 python3-yaml)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
@@ -65,23 +68,40 @@ build() {
   }
 }
 
+# Go as both functions below want it: everything that it keeps is under
+# build/tools, and its checksum database vouches for what it fetches. What they
+# name must suit Debian 12's Go 1.19.
+go_in_tools() {
+  local tools=$PWD/build/tools
+  command -v go >/dev/null || install_packages golang-go ca-certificates
+  mkdir -p "$tools/bin"
+  GOBIN=$tools/bin GOPATH=$tools/go GOCACHE=$tools/go-build GOTOOLCHAIN=local \
+    GOFLAGS=-modcacherw CGO_ENABLED=0 go "$@"
+}
+
 # install_go_tool NAME PACKAGE@VERSION: builds a command from its Go module into
-# build/tools/bin/NAME, unless that version is there. Go's checksum database vouches
-# for the source. Everything that Go keeps stays under build/tools. Choose versions
-# that Debian 12's Go 1.19 can build.
+# build/tools/bin/NAME, unless that version is there.
 install_go_tool() {
   local name=$1 package=$2 tools=$PWD/build/tools log
   [ "$(cat "$tools/bin/$name.version" 2>/dev/null)" != "$package" ] || return 0
-  command -v go >/dev/null || install_packages golang-go ca-certificates
   say "Building: $package"
-  mkdir -p "$tools/bin"
+  mkdir -p "$tools"
   log=$tools/$name.log
-  GOBIN=$tools/bin GOPATH=$tools/go GOCACHE=$tools/go-build GOTOOLCHAIN=local \
-    GOFLAGS=-modcacherw CGO_ENABLED=0 \
-    go install -trimpath -ldflags='-s -w' "$package" >"$log" 2>&1 || {
+  go_in_tools install -trimpath -ldflags='-s -w' "$package" >"$log" 2>&1 || {
     tail -n 20 "$log" >&2
     die "building $package failed; the whole log is in $log"
   }
   [ -x "$tools/bin/$name" ] || die "$package has no command named $name"
   echo "$package" >"$tools/bin/$name.version"
+}
+
+# fetch_go_module MODULE@VERSION: unpacks a Go module's files and prints where.
+fetch_go_module() {
+  local log=build/tools/fetch.log
+  mkdir -p build/tools
+  go_in_tools mod download -json "$1" >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    die "fetching $1 failed"
+  }
+  sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' "$log"
 }
