@@ -26,11 +26,13 @@ def strict(schema):
     if not isinstance(schema, dict):
         return schema
     copy = {key: strict(value) for key, value in schema.items()
-            if key not in ("description", "format")}
+            if key not in ("description", "format", "properties")}
+    if "properties" in schema:  # Of which one may be called "format".
+        copy["properties"] = {name: strict(value) for name, value
+                              in schema["properties"].items()}
     if schema.get("x-kubernetes-int-or-string"):
         copy["type"] = ["string", "integer"]
-    if ("properties" in schema and isinstance(schema["properties"], dict)
-            and "additionalProperties" not in schema
+    if ("properties" in schema and "additionalProperties" not in schema
             and not schema.get("x-kubernetes-preserve-unknown-fields")):
         copy["additionalProperties"] = False
     return copy
