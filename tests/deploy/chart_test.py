@@ -185,6 +185,12 @@ class Objects(unittest.TestCase):
             for port in rule["ports"]:
                 self.assertIn(port["port"], named)
 
+    def test_services_for_callers_do_not_show_the_metrics(self):
+        for (kind, name), each in secure().items():
+            if kind == "Service" and not name.endswith("-metrics"):
+                self.assertEqual([port["name"] for port in
+                                  each["spec"]["ports"]], ["grpc"])
+
     def test_the_headless_service_is_headless(self):
         spec = chart.render()["Service", f"{NAME}-headless"]["spec"]
         self.assertEqual(spec["clusterIP"], "None")

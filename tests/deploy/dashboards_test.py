@@ -16,7 +16,7 @@ DASHBOARD = ROOT / "deploy/grafana/dashboards/elmo-serving.json"
 # Of the target, not of the server; the first two only in a cluster.
 TARGET_LABELS = {"namespace", "pod", "job", "instance"}
 # Grafana's variables, as for a person who chose everything.
-VARIABLES = {"$job": ".+", "$instance": ".+", "$__rate_interval": "10s"}
+VARIABLES = {"$job": ".+", "$instance": ".+", "$__rate_interval": "5m"}
 SENTENCES = "The bank was closed .\nThey sat on the bank of the river .\n"
 
 
@@ -53,9 +53,10 @@ class Watched(unittest.TestCase):
             done = cls.server.client("embed", "--format", "tsv", text=SENTENCES)
             assert done.returncode == 0, done.stderr
         cls.prometheus.wait_for(
-            'rate(elmo_requests_total{method=~"Embed.*",code="OK"}[10s]) > 0')
-        last = list(rules())[-1]["record"]
-        cls.prometheus.wait_for(last)
+            'rate(elmo_requests_total{method="Embed",code="OK"}[5m]) > 0')
+        for rule in rules():
+            if "record" in rule:
+                cls.prometheus.wait_for(rule["record"])
 
     def assert_exported(self, expression):
         """Every selector finds something, and has the labels that are named."""
@@ -84,18 +85,12 @@ class Watched(unittest.TestCase):
                             self.assertIn(label, metric)
 
     def test_panels_show_figures_while_there_is_traffic(self):
-        empty = []
-        for _ in range(3):
-            self.server.client("embed", "--format", "tsv", text=SENTENCES)
-            self.prometheus.wait_for("elmo_tokens_total > 0")
-            empty = [panel["title"] for panel in panels()
-                     if all(math.isnan(value)
-                            for target in panel["targets"]
-                            for _, value in self.prometheus.query(
-                                filled(target["expr"])))]
-            if not empty:
-                break
-        self.assertEqual(empty, [])
+        for panel in panels():
+            with self.subTest(panel=panel["title"]):
+                values = [value for target in panel["targets"]
+                          for _, value in self.prometheus.query(
+                              filled(target["expr"]))]
+                self.assertFalse(all(math.isnan(each) for each in values))
 
     def test_variables(self):
         dashboard = json.loads(DASHBOARD.read_text())
@@ -113,7 +108,7 @@ class Watched(unittest.TestCase):
             if "record" in rule:
                 with self.subTest(rule=rule["record"]):
                     self.assert_exported(rule["expr"])
-                    self.prometheus.wait_for(rule["record"])
+                    self.assertTrue(self.prometheus.query(rule["record"]))
 
     def test_alerts(self):
         for rule in rules():
@@ -127,7 +122,7 @@ class Watched(unittest.TestCase):
         self.assertEqual(len(evaluated), len(list(rules())))
         for rule in evaluated:
             self.assertEqual(rule["health"], "ok", rule)
-            self.assertEqual(rule.get("state", "inactive"), "inactive", rule)
+            self.assertNotEqual(rule.get("state"), "firing", rule)
 
     def test_a_metric_that_there_is_not_is_noticed(self):
         with self.assertRaises(AssertionError):
