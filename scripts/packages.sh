@@ -10,10 +10,11 @@ build_packages=(
   prometheus-cpp-dev
 )
 # To run every test: the sanitizers' second compiler and a linker that is quick
-# with their large programs, formatting, fuzzing, and NumPy, which reads what the
-# client writes.
+# with their large programs, formatting, fuzzing, NumPy, which reads what the
+# client writes, and what callers in Python and Go have.
 test_packages=(
   clang clang-format libclang-rt-dev lld python3-numpy git
+  python3-grpcio golang-go ca-certificates
 )
 # To run scripts/stress: the headers of HTTP/2, and certificates.
 stress_packages=(python3 python3-hpack openssl)
@@ -77,6 +78,13 @@ go_in_tools() {
   mkdir -p "$tools/bin"
   GOBIN=$tools/bin GOPATH=$tools/go GOCACHE=$tools/go-build GOTOOLCHAIN=local \
     GOFLAGS=-modcacherw CGO_ENABLED=0 go "$@"
+}
+
+# Tools of tests, in build/tools/bin.
+install_test_tools() {
+  install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9
+  install_go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go@v1.33.0
+  install_go_tool protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.3.0
 }
 
 # install_go_tool NAME PACKAGE@VERSION: builds a command from its Go module into

@@ -59,6 +59,9 @@ void AddLoad(CLI::App* app, RawBench* raw) {
                  "--duration, and 0 with --requests");
   AddNumber(app, "--connections", &raw->command.connections, 1, 10000,
             "TCP connections; requests go over them in turn");
+  app->add_flag("--retry", raw->command.retry,
+                "What is UNAVAILABLE is sent again, as embed does; latency "
+                "counts from the first time");
   app->add_option("--deadline", raw->deadline,
                   "Of a request, from its intended time; MIN:MAX: random "
                   "between them; else --timeout")

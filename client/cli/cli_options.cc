@@ -23,6 +23,7 @@ struct Raw {
   EmbedCommand embed;
   CompareCommand compare;
   InfoCommand info;
+  HealthCommand health;
   RawBench bench;
 
   std::string layers;  // Not lists: CLI11 would take what follows as well.
@@ -191,6 +192,11 @@ void AddInfo(CLI::App* app, Raw* raw) {
   app->add_flag("--json", raw->info.json, "For programs");
 }
 
+void AddHealth(CLI::App* app, Raw* raw) {
+  AddText(app, "SERVICE", &raw->health.service,
+          "readiness (the default), liveness, or a gRPC service", "");
+}
+
 // "all" or "0,2".
 absl::Status ReadLayers(const std::string& text, v1::Layers* layers) {
   if (text == "all") return absl::OkStatus();
@@ -291,6 +297,11 @@ absl::StatusOr<CommandLine> Finish(const CLI::App& app, const Raw& raw) {
     ELMO_ASSIGN_OR_RETURN(line.command, FinishCompare(raw));
   } else if (app.got_subcommand("bench")) {
     ELMO_ASSIGN_OR_RETURN(line.command, FinishBench(raw, line.server.timeout));
+  } else if (app.got_subcommand("health")) {
+    if (!IsUtf8(raw.health.service)) {
+      return absl::InvalidArgumentError("SERVICE is not valid UTF-8");
+    }
+    line.command = raw.health;
   } else {
     line.command = raw.info;
   }
@@ -310,6 +321,8 @@ constexpr Subcommand kSubcommands[] = {
      AddCompare},
     {"bench", "What the server does under load", kBenchExamples, AddBench},
     {"info", "The server's state, models and limits", kInfoExamples, AddInfo},
+    {"health", "Whether the server is ready, for probes", kHealthExamples,
+     AddHealth},
 };
 
 }  // namespace

@@ -51,9 +51,16 @@ struct InfoCommand {
   bool json = false;
 };
 
+// elmo-client health
+struct HealthCommand {
+  std::string service = "readiness";
+};
+
 struct CommandLine {
   ServerChoice server;
-  std::variant<EmbedCommand, CompareCommand, InfoCommand, BenchCommand> command;
+  std::variant<EmbedCommand, CompareCommand, InfoCommand, HealthCommand,
+               BenchCommand>
+      command;
 };
 
 // Exit codes of the program.

@@ -32,6 +32,10 @@ absl::Status RunCompare(const ServerChoice& server,
 absl::Status RunInfo(const ServerChoice& server, const InfoCommand& command,
                      const std::shared_ptr<EmbedConnection>& connection);
 
+// FAILED_PRECONDITION unless the service is SERVING.
+absl::Status RunHealth(const ServerChoice& server, const HealthCommand& command,
+                       const std::shared_ptr<EmbedConnection>& connection);
+
 // `connect`: makes a connection of its own at each call. FAILED_PRECONDITION
 // where an answer under load differs from the one without.
 absl::Status RunBench(

@@ -48,7 +48,7 @@ Examples:
 inline constexpr char kBenchExamples[] = R"(
 Requests go out at times decided beforehand, whether or not the server keeps up,
 and their latency counts from those times. A request that the server refuses is
-not sent again. Ctrl-C ends the load and shows what there is so far. Exit code 1
+not sent again, unless --retry is given. Ctrl-C ends the load and shows what there is so far. Exit code 1
 also where an answer differs from the one before the load.
 
 Examples:
@@ -60,6 +60,13 @@ inline constexpr char kInfoExamples[] = R"(
 Examples:
   $0 info
   $0 info --wait --timeout 30 --json)";
+
+inline constexpr char kHealthExamples[] = R"(
+Asks grpc.health.v1, and nothing else. Exit code 0: SERVING.
+
+Examples:
+  $0 health
+  $0 health --timeout 1)";
 
 }  // namespace elmo::cli
 

@@ -36,10 +36,13 @@ absl::Status Run(const CommandLine& line, const Terminal& terminal) {
           return RunCompare(line.server, command, connection, terminal);
         } else if constexpr (std::is_same_v<Command, BenchCommand>) {
           options.own_connection = true;
-          options.max_attempts = 1;  // A refusal is a result.
+          // Unless they are to be sent again, a refusal is a result.
+          if (!command.retry) options.max_attempts = 1;
           return RunBench(
               line.server, command,
               [&options] { return MakeGrpcConnection(options); }, terminal);
+        } else if constexpr (std::is_same_v<Command, HealthCommand>) {
+          return RunHealth(line.server, command, connection);
         } else {
           return RunInfo(line.server, command, connection);
         }

@@ -211,8 +211,13 @@ TEST_F(CliOptionsTest, WrongUsageIsToldAndEndsWithTwo) {
   ExpectUsageError({"embed", "--gamma", "x"}, "--gamma");
 }
 
+TEST_F(CliOptionsTest, HealthAsksForReadinessUnlessToldOtherwise) {
+  EXPECT_EQ(Get<HealthCommand>({"health"}).service, "readiness");
+  EXPECT_EQ(Get<HealthCommand>({"health", "liveness"}).service, "liveness");
+}
+
 TEST_F(CliOptionsTest, HelpGoesToStandardOutputAndEndsWithZero) {
-  for (const std::string command : {"embed", "compare", "info"}) {
+  for (const std::string command : {"embed", "compare", "info", "health"}) {
     const auto line = Parse({command, "--help"});
     EXPECT_EQ(std::get<int>(line), kExitOk);
     EXPECT_THAT(out_.str(), AllOf(HasSubstr("Examples:\n"),

@@ -298,6 +298,13 @@ TEST_F(ElmoClientTest, UnknownModelIsTold) {
   EXPECT_THAT(result.err, HasSubstr("NOT_FOUND"));
 }
 
+TEST_F(ElmoClientTest, HealthIsZeroWhereTheServiceIsServing) {
+  const Result ready = Shell("elmo-client health");
+  EXPECT_EQ(ready.exit_code, 0) << ready.err;
+  EXPECT_EQ(ready.out, "readiness SERVING\n");
+  EXPECT_EQ(Shell("elmo-client health no-such-service").exit_code, 1);
+}
+
 TEST_F(ElmoClientTest, WrongUsageEndsWithTwo) {
   EXPECT_EQ(Shell("elmo-client").exit_code, 2);
   EXPECT_EQ(Shell("elmo-client embed --format csv").exit_code, 2);
@@ -306,7 +313,7 @@ TEST_F(ElmoClientTest, WrongUsageEndsWithTwo) {
 // Every line of every help text that is an example does what it says.
 TEST_F(ElmoClientTest, ExamplesOfTheHelpWorkAsPrinted) {
   int examples = 0;
-  for (const std::string command : {"", "embed", "compare", "info"}) {
+  for (const std::string command : {"", "embed", "compare", "info", "health"}) {
     const Result help = Shell("elmo-client " + command + " --help");
     ASSERT_EQ(help.exit_code, 0);
     const size_t begin = help.out.find("Examples:\n");
