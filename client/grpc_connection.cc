@@ -55,6 +55,9 @@ grpc::ChannelArguments ChannelArguments(const ClientOptions& options) {
   arguments.SetMaxReceiveMessageSize(options.max_receive_bytes);
   arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, options.max_retry_bytes);
   arguments.SetUserAgentPrefix("elmo-client");
+  // By default gRPC asks for a name's addresses every 30 seconds at most: in
+  // that time all servers of a name may have been replaced.
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 5000);
   if (options.own_connection) {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   }
