@@ -10,7 +10,10 @@ COPY . .
 ENV CMAKE_CXX_COMPILER_LAUNCHER=ccache
 RUN --mount=type=cache,target=/root/.cache/ccache \
     cmake --preset release && ninja -C build/release elmo-server elmo-client
-RUN --mount=type=cache,target=/root/.cache/ccache deploy/image/quick-tests
+# none: where the same sources have just been tested.
+ARG TESTS=quick
+RUN --mount=type=cache,target=/root/.cache/ccache \
+    [ "$TESTS" = none ] || deploy/image/quick-tests
 RUN deploy/image/make-root /image
 
 FROM scratch
