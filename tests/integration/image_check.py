@@ -122,7 +122,7 @@ def check_volume(root, config):
                    check=True)
     result = run(root, config, [*config["Entrypoint"], "--check"])
     check("a volume takes the model's place", result.returncode == 1,
-          result.stderr.strip().splitlines()[-1][-60:])
+          (result.stdout + result.stderr).strip()[-60:])
 
 
 def main(arguments):
