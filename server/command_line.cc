@@ -281,6 +281,9 @@ void AddConnectionFlags(ConnectionOptions* options, Flags* flags) {
   flags->Value("max-connections", &options->max_connections,
                "Connections at a time, more are closed at once; fewer where "
                "the process may not have the file descriptors");
+  flags->Switch("guard-connections", &options->guard_connections,
+                "Close connections that begin calls only to reset them, or "
+                "send control frames without end");
   flags->Size("max-buffer-bytes", &options->max_buffer_bytes,
               "Memory for gRPC's own buffers");
 }

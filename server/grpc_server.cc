@@ -73,7 +73,10 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
 
   grpc::ServerBuilder builder;
   AddConnectionArguments(options.connection, &builder);
-  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, options.channelz);
+  // Counting alone; the service that shows it is another matter (above).
+  builder.AddChannelArgument(
+      GRPC_ARG_ENABLE_CHANNELZ,
+      options.channelz || options.connection.guard_connections);
   // The gate knows the exact limit; this one spares the memory for what is far
   // over it, and may cost the caller its connection.
   builder.AddChannelArgument(
@@ -96,9 +99,13 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
   if (absl::StartsWith(options.listen, "unix:")) {
     builder.AddListeningPort(options.listen, credentials, port);
   } else {
-    ELMO_ASSIGN_OR_RETURN(
-        *acceptor, ConnectionAcceptor::Listen(
-                       options.listen, options.connection.max_connections));
+    ConnectionAcceptor::Options limits;
+    limits.max_connections = options.connection.max_connections;
+    limits.guard = options.connection.guard_connections;
+    limits.max_message_bytes = options.limits.max_request_bytes;
+    limits.max_calls = options.connection.max_concurrent_streams;
+    ELMO_ASSIGN_OR_RETURN(*acceptor,
+                          ConnectionAcceptor::Listen(options.listen, limits));
     *port = (*acceptor)->port();
     using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
     connections = builder.experimental().AddExternalConnectionAcceptor(

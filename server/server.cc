@@ -115,6 +115,14 @@ LoadFigures Server::ReadLoad() const {
             security.certificate_expires->time_since_epoch())
             .count();
   }
+  if (ConnectionAcceptor* acceptor = connections_.load()) {
+    const ConnectionAcceptor::Stats stats = acceptor->stats();
+    load.connections_open = acceptor->connections();
+    load.connections_refused = stats.refused;
+    load.connections_delayed = stats.delayed;
+    load.connections_closed_for_resets = stats.closed_for_resets;
+    load.connections_closed_for_frames = stats.closed_for_frames;
+  }
   for (const ModelRegistry::Model& model : models_.All()) {
     load.models.push_back(FiguresOf(*model));
   }
@@ -144,6 +152,7 @@ absl::Status Server::Listen() {
   ELMO_ASSIGN_OR_RETURN(
       server_, StartGrpcServer(options_, *security_, service_.get(), &port_,
                                &acceptor_));
+  connections_ = acceptor_.get();
   health_ = std::make_unique<Health>(
       server_.get(), probe_ == nullptr ? nullptr : probe_->server());
   address_ = options_.listen;
@@ -171,13 +180,14 @@ void Server::Shutdown() {
     std::this_thread::sleep_for(options_.drain_delay);
     FinishAccepted();
     health_.reset();
-    acceptor_.reset();
     server_.reset();
     probe_.reset();
   }
   // Until here somebody may watch the server drain.
   metrics_endpoint_.reset();
   metrics_.SetSampler(nullptr);
+  connections_ = nullptr;
+  acceptor_.reset();
   scheduler_.reset();
 }
 

@@ -1,6 +1,7 @@
 #ifndef ELMO_SERVER_SERVER_H_
 #define ELMO_SERVER_SERVER_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -97,6 +98,8 @@ class Server {
   std::unique_ptr<EmbedService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<ConnectionAcceptor> acceptor_;
+  // The same for those who read metrics meanwhile; null before there is one.
+  std::atomic<ConnectionAcceptor*> connections_{nullptr};
   std::unique_ptr<ProbeServer> probe_;
   std::unique_ptr<Health> health_;
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;

@@ -32,6 +32,9 @@ struct ConnectionOptions {
   int max_concurrent_streams = 1000;
   // Connections at a time; more are closed at once. Not for unix sockets.
   int max_connections = 10000;
+  // Close connections that send calls only to reset them, or control frames
+  // without end. Not for unix sockets.
+  bool guard_connections = true;
   // Memory for gRPC's own buffers, all connections together.
   int64_t max_buffer_bytes = int64_t{512} << 20;
 

@@ -86,6 +86,32 @@ void AddSecurity(const LoadFigures& load, std::vector<MetricFamily>* families) {
   }
 }
 
+void AddConnections(const LoadFigures& load,
+                    std::vector<MetricFamily>* families) {
+  families->push_back(Gauge("elmo_connections_open",
+                            "Connections that are open",
+                            static_cast<double>(load.connections_open)));
+  families->push_back(Single("elmo_connections_refused_total",
+                             "Connections closed at once for want of room",
+                             MetricType::Counter,
+                             static_cast<double>(load.connections_refused)));
+  families->push_back(Single(
+      "elmo_connections_delayed_total",
+      "Connections that had to wait: their address was abusive lately",
+      MetricType::Counter, static_cast<double>(load.connections_delayed)));
+  MetricFamily closed =
+      Family("elmo_connections_closed_for_abuse_total",
+             "Connections closed for what they sent", MetricType::Counter);
+  closed.metric = {
+      Metric(MetricType::Counter,
+             static_cast<double>(load.connections_closed_for_resets),
+             {{"reason", "resets"}}),
+      Metric(MetricType::Counter,
+             static_cast<double>(load.connections_closed_for_frames),
+             {{"reason", "frames"}})};
+  families->push_back(std::move(closed));
+}
+
 void AddModels(const std::vector<ModelFigures>& models,
                std::vector<MetricFamily>* families) {
   const struct {
@@ -165,6 +191,7 @@ std::vector<MetricFamily> SampledMetrics::Collect() const {
   std::vector<MetricFamily> families;
   AddLoad(load, &families);
   AddSecurity(load, &families);
+  AddConnections(load, &families);
   AddModels(load.models, &families);
   AddProcess(&families);
   return families;

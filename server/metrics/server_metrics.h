@@ -43,6 +43,13 @@ struct LoadFigures {
   // Calls turned away before they were read.
   int64_t unauthenticated_calls = 0;
   int64_t oversized_metadata_calls = 0;
+  // Connections of the main port: open, and since the start. Zero for a unix
+  // socket.
+  int64_t connections_open = 0;
+  int64_t connections_refused = 0;
+  int64_t connections_delayed = 0;
+  int64_t connections_closed_for_resets = 0;
+  int64_t connections_closed_for_frames = 0;
   std::vector<ModelFigures> models;
 };
 

@@ -35,12 +35,25 @@ void Complain(const absl::Status& status, absl::string_view kept,
   }
 }
 
+// Often enough to be seen, seldom enough to be read.
+constexpr std::chrono::hours kExpiryWarnings(24);
+
 void WarnOfReaders(const std::string& path) {
   if (path.empty() || !IsReadableByAll(path)) return;
   spdlog::warn("{} can be read by every user of this machine", path);
 }
 
 }  // namespace
+
+std::string ExpiryWarning(WallTime expires, WallTime now) {
+  constexpr std::chrono::hours kSoon(7 * 24);
+  if (expires > now + kSoon) return "";
+  if (expires > now) {
+    return absl::StrCat("the certificate expires soon, at ", DateOf(expires));
+  }
+  return absl::StrCat("the certificate expired at ", DateOf(expires),
+                      "; clients refuse new connections");
+}
 
 absl::StatusOr<std::unique_ptr<Security>> Security::Create(
     const SecurityOptions& options) {
@@ -57,6 +70,10 @@ absl::StatusOr<std::unique_ptr<Security>> Security::Create(
   }
   security->gate_ =
       std::make_shared<CallGate>(security->tokens_, options.max_metadata_bytes);
+  {
+    MutexLock lock(&security->mu_);
+    security->WarnOfExpiry();
+  }
   WarnOfReaders(options.tls_key);
   WarnOfReaders(options.auth_tokens_file);
   if (options.tls() || options.tokens()) {
@@ -108,7 +125,20 @@ absl::Status Security::ReloadCertificates() {
     spdlog::info("new certificates in use, valid until {}",
                  DateOf(certificates_->current()->expires));
   }
+  WarnOfExpiry();
   return changed.status();
+}
+
+void Security::WarnOfExpiry() {
+  if (certificates_ == nullptr) return;
+  const WallTime now = Now();
+  const std::string warning =
+      ExpiryWarning(certificates_->current()->expires, now);
+  // A new certificate may need a warning of its own at once.
+  if (warning.empty()) warned_of_expiry_ = {};
+  if (warning.empty() || now - warned_of_expiry_ < kExpiryWarnings) return;
+  warned_of_expiry_ = now;
+  spdlog::warn("{}", warning);
 }
 
 absl::Status Security::ReloadTokens() {

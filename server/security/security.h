@@ -16,6 +16,9 @@
 
 namespace elmo {
 
+// A warning where a certificate has expired or will within a week; else empty.
+std::string ExpiryWarning(WallTime expires, WallTime now);
+
 // Certificates and tokens of a running server: read and checked at the start,
 // read again every few seconds and on Reload(). What is in use stays in use
 // while the files are wrong.
@@ -57,6 +60,7 @@ class Security {
  private:
   Security() = default;
   void Watch();
+  void WarnOfExpiry() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status ReloadCertificates() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status ReloadTokens() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -72,6 +76,7 @@ class Security {
   // The last complaints, so that the log has each once.
   std::string certificate_complaint_ ABSL_GUARDED_BY(mu_);
   std::string token_complaint_ ABSL_GUARDED_BY(mu_);
+  WallTime warned_of_expiry_ ABSL_GUARDED_BY(mu_);
 
   std::thread watcher_;  // Last: joined before the rest dies.
 };

@@ -300,7 +300,7 @@ TEST_F(SecureServerTest, ConnectionsOverTheLimitAreClosedUntilOthersEnd) {
   EXPECT_EQ(server.server().acceptor()->connections(), 3);
   EXPECT_EQ(Embed(server.NewChannel()).error_code(),
             grpc::StatusCode::UNAVAILABLE);
-  EXPECT_GE(server.server().acceptor()->refused(), 1);
+  EXPECT_GE(server.server().acceptor()->stats().refused, 1);
   EXPECT_TRUE(Embed(channels[0]).ok());
   channels.pop_back();
   while (!Embed(server.NewChannel()).ok()) std::this_thread::yield();

@@ -61,6 +61,16 @@ TEST_F(SecurityTest, SwappedLinkIsNoticed) {
   EXPECT_GT(*stats.certificate_expires, *before + std::chrono::hours(23));
 }
 
+TEST(ExpiryWarningTest, IsThereForAWeekBeforeAndForEverAfter) {
+  using std::chrono::hours;
+  const WallTime expires = WallTime() + hours(24 * 365);
+  EXPECT_EQ(ExpiryWarning(expires, expires - hours(8 * 24)), "");
+  EXPECT_THAT(ExpiryWarning(expires, expires - hours(6 * 24)),
+              HasSubstr("expires soon, at 1971-01-01 00:00:00 UTC"));
+  EXPECT_THAT(ExpiryWarning(expires, expires + hours(1)),
+              HasSubstr("expired at 1971-01-01 00:00:00 UTC"));
+}
+
 TEST_F(SecurityTest, BadPairsStayOutAndAreCounted) {
   const auto security = Security::Create(options_);
   ASSERT_THAT(security, IsOk());

@@ -1,0 +1,142 @@
+#include "server/connection_guard.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace elmo {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Calls given up: so many at once, and so many a second. A caller who loses
+// patience with all of its calls is nothing bad; each answered call lets it
+// give up four more, up to the credit.
+constexpr double kResets = 200;
+constexpr double kResetsStrict = 30;
+constexpr double kResetsPerSecond = 200;
+constexpr double kResetsPerAnswer = 4;
+constexpr double kResetCredit = 1000;
+constexpr double kTrust = 100;
+
+// Bytes that made no request: while no call is open, all of them are control
+// frames. While calls are open they may be parts of requests.
+constexpr double kIdleBytes = 256 << 10;
+constexpr double kIdleBytesStrict = 32 << 10;
+constexpr double kOpenBytes = 16 << 20;
+constexpr double kBytesPerSecond = 256 << 10;
+constexpr double kOpenBytesPerSecond = 4 << 20;
+// What was sent of a request that its caller gave up is forgiven so often.
+constexpr Duration kForgiveEvery = seconds(1);
+
+// An address is watched for so long after its last strike.
+constexpr Duration kMemory = seconds(10);
+// Between two connections of a struck address; longer with every strike.
+constexpr Duration kMinPause = milliseconds(100);
+constexpr Duration kMaxPause = milliseconds(1000);
+// Addresses that are remembered; a crowd of them is a matter for a firewall.
+constexpr size_t kMaxAddresses = 10000;
+
+double Seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now) {
+  const double passed = Seconds(now - last_);
+  last_ = now;
+  const auto answered =
+      static_cast<double>(use.calls_answered - seen_.calls_answered);
+  const auto reset = static_cast<double>(use.calls_reset - seen_.calls_reset);
+  const auto messages = static_cast<double>(use.messages - seen_.messages);
+  const auto bytes = static_cast<double>(use.bytes - seen_.bytes);
+  seen_ = use;
+
+  resets_ += reset;
+  // Time only pays off debts: credit is earned.
+  if (resets_ > 0) resets_ = std::max(0.0, resets_ - passed * kResetsPerSecond);
+  resets_ = std::max(-kResetCredit, resets_ - answered * kResetsPerAnswer);
+
+  const int64_t open = use.calls_started - use.calls_answered - use.calls_reset;
+  bytes_ += bytes - messages * static_cast<double>(limits_.message_bytes) -
+            passed * (open > 0 ? kOpenBytesPerSecond : kBytesPerSecond);
+  bytes_ = std::max(0.0, bytes_);
+  if (reset > 0 && now - forgiven_ >= kForgiveEvery) {
+    forgiven_ = now;
+    bytes_ = 0;
+  }
+
+  const Abuse abuse = Judge(open);
+  return std::exchange(suspected_, abuse) == abuse ? abuse : Abuse::kNone;
+}
+
+bool ConnectionAccount::trusted() const { return resets_ <= -kTrust; }
+
+Abuse ConnectionAccount::Judge(int64_t open_calls) const {
+  if (open_calls > limits_.open_calls ||
+      resets_ > (limits_.strict ? kResetsStrict : kResets)) {
+    return Abuse::kResets;
+  }
+  const double idle_limit = limits_.strict ? kIdleBytesStrict : kIdleBytes;
+  const double open_limit =
+      std::max(kOpenBytes, 4 * static_cast<double>(limits_.message_bytes));
+  return bytes_ > (open_calls > 0 ? open_limit : idle_limit) ? Abuse::kFrames
+                                                             : Abuse::kNone;
+}
+
+void Penalties::Strike(const std::string& address, TimePoint now) {
+  if (addresses_.size() >= kMaxAddresses && addresses_.count(address) == 0) {
+    return;
+  }
+  Address& entry = addresses_[address];
+  if (now - entry.last_strike > kMemory) entry.pause = Duration::zero();
+  entry.pause = std::min(entry.pause + kMinPause, kMaxPause);
+  entry.last_strike = now;
+  entry.next_turn = std::max(entry.next_turn, now + entry.pause);
+}
+
+bool Penalties::IsStruck(const std::string& address, TimePoint now) const {
+  const auto found = addresses_.find(address);
+  return found != addresses_.end() &&
+         now - found->second.last_strike <= kMemory;
+}
+
+Penalties::Entry Penalties::Arrive(const std::string& address, int64_t id,
+                                   TimePoint now) {
+  const auto found = addresses_.find(address);
+  if (found == addresses_.end()) return Entry::kNow;
+  Address& entry = found->second;
+  if (entry.waiting.empty() && now - entry.last_strike > kMemory) {
+    addresses_.erase(found);
+    return Entry::kNow;
+  }
+  if (entry.waiting.empty() && now >= entry.next_turn) {
+    entry.next_turn = now + entry.pause;
+    return Entry::kNow;
+  }
+  if (entry.waiting.size() >= kMaxWaiting) return Entry::kNever;
+  entry.waiting.push_back(id);
+  ++waiting_;
+  return Entry::kLater;
+}
+
+std::optional<int64_t> Penalties::Next(TimePoint now) {
+  if (waiting_ == 0) return std::nullopt;
+  for (auto& [address, entry] : addresses_) {
+    if (entry.waiting.empty() || now < entry.next_turn) continue;
+    const int64_t id = entry.waiting.front();
+    entry.waiting.pop_front();
+    --waiting_;
+    entry.next_turn = now + entry.pause;
+    return id;
+  }
+  return std::nullopt;
+}
+
+void Penalties::GiveTurnBack(const std::string& address, TimePoint now) {
+  const auto found = addresses_.find(address);
+  if (found != addresses_.end()) found->second.next_turn = now;
+}
+
+}  // namespace elmo
