@@ -42,6 +42,13 @@ struct ClientOptions {
   // TCP connection. True: not this one.
   bool own_connection = false;
 
+  // Sent with every call as "authorization: Bearer TOKEN"; empty: none. Over
+  // plain text everybody on the way can read it. ReadCredentials() reads one.
+  std::string token;
+
+  // The name that the server's certificate must have; empty: that of `target`.
+  std::string tls_name;
+
   // Answers larger than this fail with RESOURCE_EXHAUSTED. gRPC's own default
   // of 4 MiB is 341 tokens of three layers. -1: no limit but the server's.
   int max_receive_bytes = -1;

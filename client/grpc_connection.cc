@@ -58,6 +58,9 @@ grpc::ChannelArguments ChannelArguments(const ClientOptions& options) {
   // By default gRPC asks for a name's addresses every 30 seconds at most: in
   // that time all servers of a name may have been replaced.
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 5000);
+  if (!options.tls_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls_name);
+  }
   if (options.own_connection) {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   }
@@ -145,6 +148,9 @@ class GrpcConnection : public EmbedConnection {
                           options.timeout.value_or(options_.timeout));
     context->set_wait_for_ready(options.wait_for_ready ||
                                 options_.wait_for_ready);
+    if (!options_.token.empty()) {
+      context->AddMetadata("authorization", "Bearer " + options_.token);
+    }
   }
 
   const ClientOptions options_;

@@ -13,7 +13,7 @@ namespace elmo {
 
 // The real connection. It connects when the first call is made and again
 // whenever the connection is lost; making one never fails. `credentials`
-// absent: plain text.
+// absent: plain text; ReadCredentials() (credentials.h) makes some of files.
 std::shared_ptr<EmbedConnection> MakeGrpcConnection(
     const ClientOptions& options,
     std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr);

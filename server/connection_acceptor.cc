@@ -37,6 +37,8 @@ constexpr std::chrono::seconds kTidyInterval(10);
 // For the listener to breathe while the process has no descriptor left.
 constexpr int kPauseMs = 20;
 
+// More than one says before it is greeted, or without a call.
+constexpr int64_t kMuch = 32 << 10;
 // Threads that hand connections to gRPC.
 constexpr int kPorters = 2;
 
@@ -372,7 +374,8 @@ void ConnectionAcceptor::LetInWaiting(TimePoint now) {
       Connection& connection = connections_[*id];
       connection.waits = false;
       int64_t unread = 0;
-      gone = BytesRead(connection.descriptor, &unread) < 0;
+      // Nobody says much before the server has greeted it, but a flood.
+      gone = BytesRead(connection.descriptor, &unread) < 0 || unread > kMuch;
       if (gone) {
         penalties_.GiveTurnBack(connection.address, now);
         close(connection.descriptor);
@@ -437,7 +440,7 @@ TimePoint ConnectionAcceptor::LookAtActive(TimePoint now) {
       // A descriptor that is closed right now is no longer watched.
       Watch(EPOLL_CTL_MOD, connection.descriptor, kActivity, id);
     } else {
-      figures_.Forget(connection.peer);
+      Ended(connection, now);
       connections_.erase(found);
     }
   }
@@ -449,24 +452,30 @@ bool ConnectionAcceptor::LookAt(Connection* connection, TimePoint now) {
   if (SocketOf(connection->descriptor) != connection->socket) return false;
   int64_t unread = 0;
   const int64_t bytes = BytesRead(connection->descriptor, &unread);
-  if (bytes < 0 || bytes == connection->bytes) {
+  if (bytes < 0 || bytes == connection->use.bytes) {
     // While gRPC has not read all, nor seen the end, epoll would call at once.
     connection->look_at = now + kLookRarely;
     return bytes < 0 || unread > 0;
   }
-  connection->bytes = bytes;
+  connection->use.bytes = bytes;
   connection->look_at = now + kLookOften;
-  ConnectionUse use;
-  use.bytes = bytes;
   // Not known yet: later.
-  if (!figures_.Read(connection->peer, &use)) return true;
-  const Abuse abuse = connection->account->Update(use, now);
+  if (!figures_.Read(connection->peer, &connection->use)) return true;
+  const Abuse abuse = connection->account->Update(connection->use, now);
   if (abuse != Abuse::kNone) {
     Close(*connection, abuse, now);
   } else if (connection->account->trusted()) {
     connection->look_at = now + kLookRarely;
   }
   return true;
+}
+
+void ConnectionAcceptor::Ended(const Connection& connection, TimePoint now) {
+  figures_.Forget(connection.peer);
+  // gRPC itself has closed it for its pings, say, and it comes back at once.
+  if (connection.use.bytes > kMuch && connection.use.calls_started == 0) {
+    penalties_.Strike(connection.address, now);
+  }
 }
 
 void ConnectionAcceptor::Close(const Connection& connection, Abuse abuse,

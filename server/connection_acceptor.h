@@ -74,7 +74,7 @@ class ConnectionAcceptor {
     std::string peer;     // As gRPC writes it.
     std::string address;  // Without the port.
     std::unique_ptr<ConnectionAccount> account;
-    int64_t bytes = 0;  // When it was looked at last.
+    ConnectionUse use;  // When it was looked at last.
     TimePoint look_at{};
   };
 
@@ -95,6 +95,9 @@ class ConnectionAcceptor {
   void Carry();
   // All that have sent something lately; when to look next.
   TimePoint LookAtActive(TimePoint now);
+  // It has ended, by gRPC or its peer.
+  void Ended(const Connection& connection, TimePoint now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // False: it is quiet or gone.
   bool LookAt(Connection* connection, TimePoint now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -59,9 +59,9 @@ void AddLoad(CLI::App* app, RawBench* raw) {
                  "--duration, and 0 with --requests");
   AddNumber(app, "--connections", &raw->command.connections, 1, 10000,
             "TCP connections; requests go over them in turn");
-  app->add_flag("--retry", raw->command.retry,
-                "What is UNAVAILABLE is sent again, as embed does; latency "
-                "counts from the first time");
+  AddNumber(app, "--attempts", &raw->command.attempts, 1, 5,
+            "Sends of a request that is refused, after the pauses that the "
+            "server asks for; 1: a refusal is a result");
   app->add_option("--deadline", raw->deadline,
                   "Of a request, from its intended time; MIN:MAX: random "
                   "between them; else --timeout")

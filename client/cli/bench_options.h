@@ -25,8 +25,8 @@ struct BenchCommand {
   v1::OutputSpec spec;
   v1::StartState start_state = v1::DEFAULT;
   int connections = 4;
+  int attempts = 1;       // Sends of a request: ClientOptions::max_attempts.
   int max_in_flight = 0;  // 0: open loop; else --capacity.
-  bool retry = false;
   std::chrono::nanoseconds warm_up{0};
   int64_t verify_every = 100;  // 0: nothing is compared.
   std::string json;            // Files; empty: none.

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -112,6 +113,24 @@ void AddServerOptions(CLI::App* app, Raw* raw) {
       ->capture_default_str();
   app->add_flag("--wait", raw->server.wait,
                 "Wait for a server that is not up yet, as long as --timeout");
+  AddCredentials(app, &raw->server);
+}
+
+void AddCredentials(CLI::App* app, ServerChoice* server) {
+  CredentialFiles& files = server->credentials;
+  app->add_flag("--tls", files.tls,
+                "Speak TLS and trust the authorities of this system");
+  AddText(app, "--tls-ca", &files.tls_ca,
+          "Speak TLS and trust these authorities (PEM)", "FILE");
+  auto* cert = AddText(app, "--tls-cert", &files.tls_cert,
+                       "Own certificate, for servers that ask for one", "FILE");
+  auto* key = AddText(app, "--tls-key", &files.tls_key, "Its key", "FILE");
+  cert->needs(key);
+  key->needs(cert);
+  AddText(app, "--tls-name", &server->tls_name,
+          "Name in the server's certificate; else that of --server", "NAME");
+  AddText(app, "--token-file", &files.token,
+          "The token for servers that ask for one: its first line", "FILE");
 }
 
 void AddStartState(CLI::App* app, v1::StartState* start_state) {
@@ -283,11 +302,46 @@ std::string WithPort(const std::string& server) {
   return server.find(':') == std::string::npos ? server + ":50051" : server;
 }
 
+// A token in plain text is for everybody on the way.
+bool StaysHere(const std::string& server) {
+  for (const char* local : {"localhost:", "127.", "[::1]", "unix:"}) {
+    if (absl::StartsWith(server, local)) return true;
+  }
+  return false;
+}
+
+absl::Status CheckServer(const ServerChoice& server) {
+  // gRPC would look for a machine of the name "http".
+  for (const char* scheme : {"http://", "https://"}) {
+    if (!absl::StartsWithIgnoreCase(server.server, scheme)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--server (or ELMO_SERVER) takes HOST:PORT, not a URL: leave out ",
+        scheme,
+        scheme == absl::string_view("https://")
+            ? "; --tls or --tls-ca FILE is what speaks TLS"
+            : ""));
+  }
+  const CredentialFiles& files = server.credentials;
+  const bool tls =
+      files.tls || !files.tls_ca.empty() || !files.tls_cert.empty();
+  if (!files.token.empty() && !tls && !StaysHere(server.server)) {
+    return absl::InvalidArgumentError(
+        "--token-file needs TLS (--tls or --tls-ca FILE) where the server is "
+        "another machine: everybody on the way could read the token");
+  }
+  if (!server.tls_name.empty() && !tls) {
+    return absl::InvalidArgumentError(
+        "--tls-name needs TLS: --tls or --tls-ca FILE");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<CommandLine> Finish(const CLI::App& app, const Raw& raw) {
   CommandLine line{raw.server, {}};
   line.server.server = WithPort(raw.server.server);
   line.server.timeout = std::chrono::milliseconds(
       static_cast<int64_t>(raw.timeout_seconds * 1000));
+  ELMO_RETURN_IF_ERROR(CheckServer(line.server));
   if (!IsUtf8(line.server.model)) {
     return absl::InvalidArgumentError("--model is not valid UTF-8");
   }
@@ -325,6 +379,17 @@ constexpr Subcommand kSubcommands[] = {
      AddHealth},
 };
 
+std::string CommandsText(const std::string& word) {
+  std::vector<std::string> names;
+  for (const Subcommand& subcommand : kSubcommands) {
+    names.emplace_back(subcommand.name);
+  }
+  return absl::StrCat(
+      word,
+      absl::StartsWith(word, "-") ? ": no such option" : ": no such command",
+      "; the commands are ", absl::StrJoin(names, ", "), ". --help says more.");
+}
+
 }  // namespace
 
 std::variant<CommandLine, int> ParseCommandLine(
@@ -354,6 +419,12 @@ std::variant<CommandLine, int> ParseCommandLine(
     }
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
+    // CLI11 would say that a command is missing.
+    const std::vector<std::string> unknown = app.remaining();
+    if (app.get_subcommands().empty() && !unknown.empty()) {
+      err << CommandsText(unknown.front()) << "\n";
+      return kExitUsage;
+    }
     return app.exit(error, out, err) == 0 ? kExitOk : kExitUsage;
   }
   absl::StatusOr<CommandLine> line = Finish(app, raw);

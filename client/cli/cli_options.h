@@ -11,6 +11,7 @@
 #include "client/cli/bench_options.h"
 #include "client/cli/sentence_reader.h"
 #include "client/cli/vector_writer.h"
+#include "client/credentials.h"
 #include "elmo/v1/embedding.pb.h"
 
 namespace elmo::cli {
@@ -21,6 +22,8 @@ struct ServerChoice {
   std::string model;
   std::chrono::milliseconds timeout{60'000};
   bool wait = false;
+  CredentialFiles credentials;
+  std::string tls_name;
 };
 
 // elmo-client embed

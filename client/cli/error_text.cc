@@ -27,10 +27,19 @@ std::string UnavailableText(const absl::Status& status,
                         " takes no requests just now (", status.message(),
                         "). Try again in a moment.");
   }
+  if (absl::StrContains(absl::AsciiStrToLower(status.message()),
+                        "handshake failed")) {
+    return absl::StrCat("no TLS connection with ", server.server, " (",
+                        status.message(),
+                        ").\n--tls-ca names the authorities to trust, "
+                        "--tls-name the name in the certificate;\n--tls-cert "
+                        "and --tls-key are for servers that ask for one.");
+  }
   return absl::StrCat(
       "no server at ", server.server, " (", status.message(),
       ").\nIs it running? scripts/run starts one; --server HOST:PORT or "
-      "ELMO_SERVER names another;\n--wait waits for one that is starting.");
+      "ELMO_SERVER names another;\n--wait waits for one that is starting; "
+      "--tls or --tls-ca FILE speaks TLS.");
 }
 
 }  // namespace
@@ -47,6 +56,10 @@ std::string ErrorText(const absl::Status& status, const ServerChoice& server) {
     case absl::StatusCode::kUnimplemented:
       return absl::StrCat("what listens at ", server.server,
                           " is not an elmo-server (", status.message(), ")");
+    case absl::StatusCode::kUnauthenticated:
+      return absl::StrCat("the server at ", server.server,
+                          " does not let us in: ", status.message(),
+                          ".\n--token-file FILE names the token.");
     case absl::StatusCode::kFailedPrecondition:
       return std::string(status.message());  // Ours, about a file.
     default:

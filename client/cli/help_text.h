@@ -48,8 +48,9 @@ Examples:
 inline constexpr char kBenchExamples[] = R"(
 Requests go out at times decided beforehand, whether or not the server keeps up,
 and their latency counts from those times. A request that the server refuses is
-not sent again, unless --retry is given. Ctrl-C ends the load and shows what there is so far. Exit code 1
-also where an answer differs from the one before the load.
+not sent again, unless --attempts is given. Ctrl-C ends the load and shows what
+there is so far. Exit code 1 also where an answer differs from the one before the
+load.
 
 Examples:
   $0 bench --capacity --duration 2

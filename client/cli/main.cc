@@ -11,7 +11,9 @@
 #include "client/cli/cli_options.h"
 #include "client/cli/commands.h"
 #include "client/cli/output_file.h"
+#include "client/credentials.h"
 #include "client/grpc_connection.h"
+#include "core/base/status_macros.h"
 
 namespace elmo::cli {
 namespace {
@@ -26,7 +28,11 @@ absl::Status Run(const CommandLine& line, const Terminal& terminal) {
   options.target = line.server.server;
   options.timeout = line.server.timeout;
   options.wait_for_ready = line.server.wait;
-  const auto connection = MakeGrpcConnection(options);
+  ELMO_ASSIGN_OR_RETURN(const Credentials credentials,
+                        ReadCredentials(line.server.credentials));
+  options.token = credentials.token;
+  options.tls_name = line.server.tls_name;
+  const auto connection = MakeGrpcConnection(options, credentials.channel);
   return std::visit(
       [&](const auto& command) {
         using Command = std::decay_t<decltype(command)>;
@@ -36,11 +42,11 @@ absl::Status Run(const CommandLine& line, const Terminal& terminal) {
           return RunCompare(line.server, command, connection, terminal);
         } else if constexpr (std::is_same_v<Command, BenchCommand>) {
           options.own_connection = true;
-          // Unless they are to be sent again, a refusal is a result.
-          if (!command.retry) options.max_attempts = 1;
+          options.max_attempts = command.attempts;
           return RunBench(
               line.server, command,
-              [&options] { return MakeGrpcConnection(options); }, terminal);
+              [&] { return MakeGrpcConnection(options, credentials.channel); },
+              terminal);
         } else if constexpr (std::is_same_v<Command, HealthCommand>) {
           return RunHealth(line.server, command, connection);
         } else {

@@ -58,8 +58,9 @@ def throughput(cluster, options):
 def rolling_restart(cluster, options):
     """Each server is replaced by one with another address, under load."""
     old = _three(cluster, *DRAIN)
-    load = cluster.load("--rate", options.rate, "--duration", 50, "--retry",
-                        "--deadline", 10, "--verify-share", 0.1)
+    load = cluster.load("--rate", options.rate, "--duration", 50,
+                        "--attempts", 5, "--deadline", 10, "--verify-share",
+                        0.1)
     _under_load(old)
     codes, slowest = [], 0
     for number, node in enumerate(old):
@@ -91,7 +92,7 @@ def killed(cluster, options):
              "--warm-up", 0)
     checks = []
     for retry in (False, True):
-        load = cluster.load(*flags, *(["--retry"] if retry else []))
+        load = cluster.load(*flags, *(["--attempts", 5] if retry else []))
         _under_load(nodes)
         time.sleep(1)
         nodes[2].kill()
@@ -116,8 +117,8 @@ def newcomer(cluster, options):
     nodes = _three(cluster, *age)
     while len(cluster.nodes) < 4:
         cluster.node()
-    load = cluster.load("--rate", options.rate, "--duration", 40, "--retry",
-                        "--deadline", 10)
+    load = cluster.load("--rate", options.rate, "--duration", 40,
+                        "--attempts", 5, "--deadline", 10)
     _under_load(nodes)
     fourth = cluster.nodes[3].start(*age)
     nodes = [*nodes, fourth]

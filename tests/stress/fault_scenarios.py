@@ -5,7 +5,9 @@ import os
 import resource
 import shutil
 import signal
+import struct
 import subprocess
+import threading
 import time
 
 import http2
@@ -83,6 +85,134 @@ def sigstop(context):
         result = load.result()
         checks = context.calm_line(server, "p99 afterwards")
     return [equal("failed", result["outcomes"]["failed"], 0),
+            same_bits(result), *checks]
+
+
+class _HalfACpu:
+    """Lets the server run half of the time, in the periods of the kernel's
+    own CPU quota (50 of 100 ms), which needs rights over cgroups."""
+
+    def __init__(self, server):
+        self.server = server
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while not self.stop.is_set():
+            self.server.signal(signal.SIGSTOP)
+            self.stop.wait(0.05)
+            self.server.signal(signal.SIGCONT)
+            self.stop.wait(0.05)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *exc):
+        self.stop.set()
+        self.thread.join()
+
+
+def cpu_cap(context):
+    """The server gets half of its CPU time, as with a quota in a container."""
+    seconds = context.settings.seconds
+    with context.server() as server:
+        full = context.measure_capacity(server)
+        with _HalfACpu(server):
+            half = context.measure_capacity(server)
+            calm = context.bench(
+                server, "--rate", context.rate(0.5, capacity=half),
+                "--duration", seconds, "--deadline", 2, "--verify-share", 0.1)
+            much = context.bench(
+                server, "--rate", context.rate(1.5, capacity=half),
+                "--duration", seconds + 2, "--warm-up", 2, "--deadline", 1)
+        after = context.measure_capacity(server)
+    outcomes = much["outcomes"]
+    return [at_least("capacity / without the cap", ratio(half, full), 0.4),
+            equal("at 50 % of it: not answered",
+                  calm["offered"] - calm["outcomes"]["ok"], 0),
+            at_least("at 150 %: accepted that met their deadline",
+                     ratio(outcomes["ok"] - much["late"],
+                           outcomes["ok"] + outcomes["expired"]), 0.99),
+            at_least("at 150 %: goodput / capacity",
+                     ratio(much["goodput_tokens_per_second"], half), 0.8),
+            same_bits(calm, much),
+            at_least("capacity afterwards / before", ratio(after, full), 0.9)]
+
+
+_SHIFT = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+
+// The clock that people set, so many seconds off; the steady ones as they are.
+static long offset(void) {
+  static volatile long* file;
+  if (file == NULL) {
+    int fd = open(getenv("SHIFT_FILE"), O_RDONLY);
+    file = mmap(NULL, 8, PROT_READ, MAP_SHARED, fd, 0);
+  }
+  return *file;
+}
+int clock_gettime(clockid_t clock, struct timespec* time) {
+  static int (*real)(clockid_t, struct timespec*);
+  if (real == NULL) real = dlsym(RTLD_NEXT, "clock_gettime");
+  int result = real(clock, time);
+  if (clock == CLOCK_REALTIME) time->tv_sec += offset();
+  return result;
+}
+int gettimeofday(struct timeval* restrict time, void* restrict zone) {
+  struct timespec now;
+  (void)zone;
+  clock_gettime(CLOCK_REALTIME, &now);
+  time->tv_sec = now.tv_sec;
+  time->tv_usec = now.tv_nsec / 1000;
+  return 0;
+}
+time_t time(time_t* result) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (result != NULL) *result = now.tv_sec;
+  return now.tv_sec;
+}
+"""
+
+
+def clock_shift(context):
+    """The machine's clock is set an hour forward and back under load. Setting
+    the real one is no test's business, so a library in front of libc's shows
+    the server another."""
+    directory = context.settings.directory
+    source, library, file = (directory / name
+                             for name in ("shift.c", "shift.so", "shift"))
+    source.write_text(_SHIFT)
+    file.write_bytes(struct.pack("q", 0))
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source,
+                    "-ldl"], check=True, capture_output=True)
+    variables = {"LD_PRELOAD": str(library), "SHIFT_FILE": str(file)}
+    os.environ.update(variables)
+    try:
+        with context.server() as server:
+            for name in variables:
+                os.environ.pop(name)  # For the server alone.
+            load = context.load(server, "--rate", context.rate(0.3),
+                                "--duration", 8, "--deadline", 1,
+                                "--verify-share", 0.1)
+            for hours in (0, 1, -1, 0):
+                with open(file, "r+b") as shift:
+                    shift.write(struct.pack("q", hours * 3600))
+                time.sleep(2)
+            result = load.result()
+            checks = context.calm_line(server, "p99 afterwards")
+    finally:
+        for name in variables:
+            os.environ.pop(name, None)
+    return [equal("not answered",
+                  result["offered"] - result["outcomes"]["ok"], 0),
+            at_most("answered late", result["late"], 0),
             same_bits(result), *checks]
 
 
@@ -196,5 +326,5 @@ def certificate_swap(context):
     return tls.certificate_swap(context)
 
 
-SCENARIOS = [sigterm, sigkill, sigstop, memory_limit, model_replaced,
-             model_truncated, certificate_swap]
+SCENARIOS = [sigterm, sigkill, sigstop, cpu_cap, clock_shift, memory_limit,
+             model_replaced, model_truncated, certificate_swap]

@@ -203,7 +203,7 @@ def _flooded(context, blocks, connections=10):
     """Good callers beside a flood of frames."""
     # A server that takes all it is given must not take the machine with it.
     limits = {resource.RLIMIT_AS: 4096 * MB}
-    with context.server(limits=limits) as server:
+    with context.server(limits=limits, metrics=True) as server:
         capacity = context.measure_capacity(server)
         before = server.rss_mb()
         flood = _Flood(server, connections, blocks)
@@ -216,10 +216,12 @@ def _flooded(context, blocks, connections=10):
         finally:
             flood.end()
         rate = flood.sent / (time.monotonic() - began)
+        closed = server.metric("elmo_connections_closed_for_abuse_total")
         alive = server.is_alive()
         growth = server.peak_rss_mb() - before if alive else float("inf")
         checks += _recovers(context, server, capacity)
-    return [Check("units a second", f"{rate:.0f}", "told", rate > 0),
+    return [Check("sent a second", f"{rate:.0f}", "told", rate > 0),
+            Check("connections closed for it", f"{closed:.0f}", "told", True),
             at_most("memory", growth, 64, " MB"), *checks]
 
 
@@ -232,8 +234,76 @@ def frame_floods(context):
     """SETTINGS and PING frames, as many as the server takes."""
     settings = http2.settings([(http2.INITIAL_WINDOW_SIZE, 65535)]) * 500
     ping = http2.frame(http2.PING, 0, 0, b"12345678") * 500
-    return (_flooded(context, _frames_block(settings, 500), 4) +
-            _flooded(context, _frames_block(ping, 500), 4))
+    return [Check(f"{name}: {check.what}", check.measured, check.line, check.ok)
+            for name, block in (("SETTINGS", settings), ("PING", ping))
+            for check in _flooded(context, _frames_block(block, 500), 4)]
+
+
+def _first(head, blocks):
+    """The same with something before it."""
+    def all_blocks():
+        yield head, 1
+        yield from blocks()
+    return all_blocks
+
+
+def header_floods(context):
+    """Headers without end, headers that unpack to a thousand times their
+    size, and numbers of any length."""
+    begun = http2.frame(http2.HEADERS, 0, 1, http2.request_headers())
+    more = http2.frame(http2.CONTINUATION, 0, 1,
+                       b"".join(http2.literal(f"x{i}", "y" * 100)
+                                for i in range(100)))
+    # 3.8 KB go into the table, and are named again with one byte each.
+    known = (b"\x40" + bytes([1]) + b"x" + bytes([127]) +
+             http2.varint(3800 - 127) + b"y" * 3800)
+
+    def bombs():
+        for stream in range(3, 1 << 30, 2):
+            block = http2.request_headers() + b"\xbe" * 16000
+            yield http2.frame(http2.HEADERS, http2.END_HEADERS |
+                              http2.END_STREAM, stream, block), 1
+
+    def endless():
+        yield http2.frame(http2.HEADERS, 0, 3, b"\x7f" + b"\x80" * 16000), 1
+        while True:
+            yield http2.frame(http2.CONTINUATION, 0, 3, b"\x80" * 16000), 1
+
+    bomb = http2.frame(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, 1,
+                       http2.request_headers() + known)
+    return [Check(f"{name}: {check.what}", check.measured, check.line, check.ok)
+            for name, blocks in (
+                ("CONTINUATION", _first(begun, _frames_block(more, 1))),
+                ("HPACK bomb", _first(bomb, bombs)),
+                ("endless number", endless))
+            for check in _flooded(context, blocks, 4)]
+
+
+def window_floods(context):
+    """Windows that overflow, open and shut without end, and priorities."""
+    call = http2.frame(http2.HEADERS, http2.END_HEADERS, 1,
+                       http2.request_headers())
+    updates = http2.window_update(0, 1) * 500
+    churn = b"".join(
+        http2.settings([(http2.INITIAL_WINDOW_SIZE, size)])
+        for size in (0, 65535)) * 250
+    priorities = b"".join(
+        http2.frame(http2.PRIORITY, 0, stream,
+                    struct.pack(">IB", stream - 2 if stream > 2 else 0, 255))
+        for stream in range(1, 1001, 2))
+
+    def overflow():
+        yield call + http2.window_update(0, (1 << 31) - 1) * 2, 1
+        yield http2.window_update(1, (1 << 31) - 1) * 2, 1
+        yield from _frames_block(http2.window_update(1, 0), 1)()
+
+    return [Check(f"{name}: {check.what}", check.measured, check.line, check.ok)
+            for name, blocks in (
+                ("overflow", overflow),
+                ("WINDOW_UPDATE", _frames_block(updates, 500)),
+                ("windows", _first(call, _frames_block(churn, 500))),
+                ("PRIORITY", _frames_block(priorities, 500)))
+            for check in _flooded(context, blocks, 4)]
 
 
 def oversized(context):
@@ -356,4 +426,5 @@ def _recovers(context, server, capacity):
 
 
 SCENARIOS = [slow_readers, slow_writers, vanishing_clients, rapid_reset,
-             frame_floods, oversized, idle_connections]
+             frame_floods, header_floods, window_floods, oversized,
+             idle_connections]

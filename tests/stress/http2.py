@@ -5,7 +5,7 @@ python3-hpack."""
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING = 0, 1, 3, 4, 6
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING = 0, 1, 2, 3, 4, 6
 GOAWAY, WINDOW_UPDATE, CONTINUATION = 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 INITIAL_WINDOW_SIZE = 4
@@ -29,6 +29,10 @@ def request_headers(path=EMBED, extra=(), scheme="http"):
               (":authority", "localhost"), ("te", "trailers"),
               ("content-type", "application/grpc"), *extra]
     return b"".join(literal(name, value) for name, value in fields)
+
+
+def window_update(stream, size):
+    return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", size))
 
 
 def settings(values=()):

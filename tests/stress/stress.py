@@ -15,10 +15,12 @@ from pathlib import Path
 import fault_scenarios
 import hostile_scenarios
 import load_scenarios
+import patience_scenarios
 from harness import ROOT, Check, Context, Settings, TookTooLong
 
 SCENARIOS = {function.__name__: function
-             for module in (load_scenarios, hostile_scenarios, fault_scenarios)
+             for module in (load_scenarios, patience_scenarios,
+                            hostile_scenarios, fault_scenarios)
              for function in module.SCENARIOS}
 # Those that say much in little time, and whose lines do not depend on a quiet
 # machine.

@@ -227,6 +227,50 @@ TEST_F(CliOptionsTest, HelpGoesToStandardOutputAndEndsWithZero) {
   }
 }
 
+TEST_F(CliOptionsTest, CredentialsAreOptionsOfEveryCommand) {
+  for (const char* command : {"info", "embed", "bench"}) {
+    const auto line = Parse({command, "--server", "elmo.example", "--tls-ca",
+                             "ca", "--tls-cert", "crt", "--tls-key", "key",
+                             "--tls-name", "elmo", "--token-file", "token"});
+    ASSERT_TRUE(std::holds_alternative<CommandLine>(line)) << err_.str();
+    const ServerChoice& server = std::get<CommandLine>(line).server;
+    EXPECT_EQ(server.credentials.tls_ca, "ca");
+    EXPECT_EQ(server.credentials.tls_cert, "crt");
+    EXPECT_EQ(server.credentials.tls_key, "key");
+    EXPECT_EQ(server.credentials.token, "token");
+    EXPECT_EQ(server.tls_name, "elmo");
+  }
+}
+
+TEST_F(CliOptionsTest, TokensGoToOtherMachinesOnlyWithTls) {
+  ExpectUsageError({"info", "--server", "elmo:1", "--token-file", "t"},
+                   "--token-file needs TLS");
+  for (const char* server : {"localhost", "127.0.0.1:1", "unix:/run/elmo"}) {
+    EXPECT_TRUE(std::holds_alternative<CommandLine>(
+        Parse({"info", "--server", server, "--token-file", "t"})));
+  }
+  EXPECT_TRUE(std::holds_alternative<CommandLine>(
+      Parse({"info", "--server", "elmo:1", "--token-file", "t", "--tls"})));
+}
+
+TEST_F(CliOptionsTest, HalfACertificateAndANameWithoutTlsAreErrors) {
+  ExpectUsageError({"info", "--tls-cert", "crt"}, "--tls-key");
+  ExpectUsageError({"info", "--tls-name", "elmo"}, "--tls-name needs TLS");
+}
+
+TEST_F(CliOptionsTest, UrlsAreNotServersAndTheMessageSaysWhatIs) {
+  ExpectUsageError({"info", "--server", "http://elmo:50051"},
+                   "--server (or ELMO_SERVER) takes HOST:PORT, not a URL");
+  ExpectUsageError({"info", "--server", "https://elmo:50051"}, "--tls-ca");
+}
+
+TEST_F(CliOptionsTest, UnknownCommandIsNamedWithTheKnownOnes) {
+  ExpectUsageError({"frob"},
+                   "frob: no such command; the commands are embed, "
+                   "compare, bench, info");
+  ExpectUsageError({"--frob"}, "--frob: no such option");
+}
+
 class ErrorTextTest : public ::testing::Test {
  protected:
   std::string Text(const absl::Status& status) {
