@@ -39,6 +39,11 @@ constexpr int kPauseMs = 20;
 
 // More than one says before it is greeted, or without a call.
 constexpr int64_t kMuch = 32 << 10;
+// What may be under way on a connection that has not been answered once. What
+// gRPC has read it works off, also when the connection is closed meanwhile: the
+// system's own windows, of some MB, hold ten thousand calls.
+constexpr int kFirstWindow = 64 << 10;
+constexpr int kAnyWindow = 1 << 30;
 // Threads that hand connections to gRPC.
 constexpr int kPorters = 2;
 
@@ -82,6 +87,10 @@ absl::StatusOr<AddressList> Resolve(absl::string_view address) {
 
 void Switch(int socket, int level, int option, int value) {
   setsockopt(socket, level, option, &value, sizeof(value));
+}
+
+void SetWindow(int socket, int bytes) {
+  Switch(socket, IPPROTO_TCP, TCP_WINDOW_CLAMP, bytes);
 }
 
 void SetPort(sockaddr* address, int port) {
@@ -320,6 +329,7 @@ void ConnectionAcceptor::Accept(int listener) {
   }
   // Frames are written whole; waiting for more only delays them.
   Switch(connection.descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options_.guard) SetWindow(connection.descriptor, kFirstWindow);
   connection.listener = listener;
   connection.socket = SocketOf(connection.descriptor);
   Describe(peer, &connection.peer, &connection.address);
@@ -459,8 +469,12 @@ bool ConnectionAcceptor::LookAt(Connection* connection, TimePoint now) {
   }
   connection->use.bytes = bytes;
   connection->look_at = now + kLookOften;
+  const bool was_served = connection->use.calls_answered > 0;
   // Not known yet: later.
   if (!figures_.Read(connection->peer, &connection->use)) return true;
+  if (!was_served && connection->use.calls_answered > 0) {
+    SetWindow(connection->descriptor, kAnyWindow);
+  }
   const Abuse abuse = connection->account->Update(connection->use, now);
   if (abuse != Abuse::kNone) {
     Close(*connection, abuse, now);

@@ -68,6 +68,7 @@ Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now) {
   }
 
   const Abuse abuse = Judge(open);
+  if (abuse == Abuse::kResets) return abuse;
   return std::exchange(suspected_, abuse) == abuse ? abuse : Abuse::kNone;
 }
 

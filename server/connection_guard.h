@@ -44,7 +44,7 @@ class ConnectionAccount {
   ConnectionAccount(const Limits& limits, TimePoint now)
       : limits_(limits), last_(now) {}
 
-  // `use` as of `now`. Abuse only where it was there twice in a row: bytes are
+  // `use` as of `now`. kFrames only where it was there twice in a row: bytes are
   // seen a little before the calls that they hold.
   Abuse Update(const ConnectionUse& use, TimePoint now);
 

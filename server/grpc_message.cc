@@ -25,6 +25,9 @@ grpc::Slice OwningSlice(std::string bytes) {
 }  // namespace
 
 absl::StatusOr<grpc::Slice> TakeBytes(grpc::ByteBuffer* buffer) {
+  if (!buffer->Valid()) {
+    return absl::CancelledError("the call ended before its message");
+  }
   grpc::Slice bytes;
   const bool taken = buffer->DumpToSingleSlice(&bytes).ok();
   buffer->Clear();

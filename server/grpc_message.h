@@ -9,7 +9,7 @@
 namespace elmo {
 
 // The bytes of `buffer`, which is empty afterwards. INVALID_ARGUMENT where they
-// cannot be had.
+// cannot be had, CANCELLED where there is none: the caller went away.
 absl::StatusOr<grpc::Slice> TakeBytes(grpc::ByteBuffer* buffer);
 
 // INVALID_ARGUMENT where `bytes` are not such a message. We parse ourselves

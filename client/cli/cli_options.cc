@@ -100,22 +100,6 @@ void AddChoice(CLI::App* app, const std::string& name,
       ->type_name(absl::StrJoin(keys, "|"));
 }
 
-void AddServerOptions(CLI::App* app, Raw* raw) {
-  AddText(app, "-s,--server", &raw->server.server,
-          "Where the server listens; else $ELMO_SERVER", "HOST[:PORT]")
-      ->capture_default_str();
-  AddText(app, "-m,--model", &raw->server.model,
-          "Name of the model; else the server's default", "NAME");
-  app->add_option("--timeout", raw->timeout_seconds,
-                  "For each request to be answered, retries included")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.001, 86400.0).description(""))
-      ->capture_default_str();
-  app->add_flag("--wait", raw->server.wait,
-                "Wait for a server that is not up yet, as long as --timeout");
-  AddCredentials(app, &raw->server);
-}
-
 void AddCredentials(CLI::App* app, ServerChoice* server) {
   CredentialFiles& files = server->credentials;
   app->add_flag("--tls", files.tls,
@@ -131,6 +115,22 @@ void AddCredentials(CLI::App* app, ServerChoice* server) {
           "Name in the server's certificate; else that of --server", "NAME");
   AddText(app, "--token-file", &files.token,
           "The token for servers that ask for one: its first line", "FILE");
+}
+
+void AddServerOptions(CLI::App* app, Raw* raw) {
+  AddText(app, "-s,--server", &raw->server.server,
+          "Where the server listens; else $ELMO_SERVER", "HOST[:PORT]")
+      ->capture_default_str();
+  AddText(app, "-m,--model", &raw->server.model,
+          "Name of the model; else the server's default", "NAME");
+  app->add_option("--timeout", raw->timeout_seconds,
+                  "For each request to be answered, retries included")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.001, 86400.0).description(""))
+      ->capture_default_str();
+  app->add_flag("--wait", raw->server.wait,
+                "Wait for a server that is not up yet, as long as --timeout");
+  AddCredentials(app, &raw->server);
 }
 
 void AddStartState(CLI::App* app, v1::StartState* start_state) {
