@@ -44,8 +44,8 @@ class ConnectionAccount {
   ConnectionAccount(const Limits& limits, TimePoint now)
       : limits_(limits), last_(now) {}
 
-  // `use` as of `now`. kFrames only where it was there twice in a row: bytes are
-  // seen a little before the calls that they hold.
+  // `use` as of `now`. kFrames only where it was there twice in a row: bytes
+  // are seen a little before the calls that they hold.
   Abuse Update(const ConnectionUse& use, TimePoint now);
 
   // It has earned some credit, and need not be looked at so often.
