@@ -27,8 +27,9 @@ std::string UnavailableText(const absl::Status& status,
                         " takes no requests just now (", status.message(),
                         "). Try again in a moment.");
   }
-  if (absl::StrContains(absl::AsciiStrToLower(status.message()),
-                        "handshake failed")) {
+  const std::string message = absl::AsciiStrToLower(status.message());
+  if (absl::StrContains(message, "handshake failed") ||
+      absl::StrContains(message, "peer certificate")) {
     return absl::StrCat("no TLS connection with ", server.server, " (",
                         status.message(),
                         ").\n--tls-ca names the authorities to trust, "

@@ -202,7 +202,7 @@ TEST_F(CliOptionsTest, ArgumentsThatAreNotUtf8AreRefused) {
 
 TEST_F(CliOptionsTest, WrongUsageIsToldAndEndsWithTwo) {
   ExpectUsageError({}, "subcommand");
-  ExpectUsageError({"train"}, "subcommand");
+  ExpectUsageError({"train"}, "train: no such command");
   ExpectUsageError({"embed", "--no-such-option"}, "--no-such-option");
   ExpectUsageError({"embed", "--format", "csv"}, "csv");
   ExpectUsageError({"embed", "--timeout", "0"}, "--timeout");
