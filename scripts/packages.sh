@@ -69,11 +69,12 @@ build() {
   }
 }
 
-# Go as both functions below want it: everything that it keeps is under
+tools=$PWD/build/tools
+
+# Go as the functions below want it: everything that it keeps is under
 # build/tools, and its checksum database vouches for what it fetches. What they
 # name must suit Debian 12's Go 1.19.
 go_in_tools() {
-  local tools=$PWD/build/tools
   command -v go >/dev/null || install_packages golang-go ca-certificates
   mkdir -p "$tools/bin"
   GOBIN=$tools/bin GOPATH=$tools/go GOCACHE=$tools/go-build GOTOOLCHAIN=local \
@@ -85,12 +86,14 @@ install_test_tools() {
   install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9
   install_go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go@v1.33.0
   install_go_tool protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.3.0
+  # What the example needs, so that its test downloads nothing.
+  (cd examples/go && go_in_tools mod download)
 }
 
 # install_go_tool NAME PACKAGE@VERSION: builds a command from its Go module into
 # build/tools/bin/NAME, unless that version is there.
 install_go_tool() {
-  local name=$1 package=$2 tools=$PWD/build/tools log
+  local name=$1 package=$2 log
   [ "$(cat "$tools/bin/$name.version" 2>/dev/null)" != "$package" ] || return 0
   say "Building: $package"
   mkdir -p "$tools"
