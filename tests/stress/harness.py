@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MB = 1 << 20
 START_LIMIT = 60  # Seconds; more is a server that hangs.
+SENTENCES = 4  # In a request, unless a scenario says otherwise.
 LOAD_LIMIT = 150  # More than its duration: a load that hangs.
 
 
@@ -255,6 +256,8 @@ class Context:
         return self.load(server, *flags).result()
 
     def load(self, server, *flags):
+        if "--sentences" not in flags:
+            flags += ("--sentences", SENTENCES)
         self._loads.append(Load(self.settings, server, *flags))
         return self._loads[-1]
 
@@ -297,10 +300,10 @@ class Context:
                     self.settings.seconds, "--distinct", 128)
         return self._calm
 
-    def rate(self, share, tokens_per_request=20, capacity=None):
+    def rate(self, share, tokens=20, capacity=None):
         """Requests a second that offer this share of the capacity, which is
-        the run's unless given."""
-        return share * (capacity or self.capacity) / tokens_per_request
+        the run's unless given, in sentences of so many tokens."""
+        return share * (capacity or self.capacity) / (SENTENCES * tokens)
 
     def calm_line(self, server, what, times=2.0, share=0.05, seconds=None):
         """A check that a light load's p99 is at most `times` the baseline's."""

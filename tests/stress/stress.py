@@ -35,7 +35,7 @@ def published_dimensions(binaries):
     directory = ROOT / "build/stress-model"
     if not directory.exists():
         directory.parent.mkdir(exist_ok=True)
-        subprocess.run([binaries / "random-model", "--dimensions", "medium",
+        subprocess.run([binaries / "random-model", "--dimensions", "small",
                         directory], check=True)
     return directory
 
@@ -70,7 +70,7 @@ def parse(arguments):
                         "(build/release/bin)")
     parser.add_argument("--model", type=Path,
                         help="package to serve (random weights with the "
-                        "dimensions of the published\nmedium model; with "
+                        "dimensions of the published\nsmall model; with "
                         "--quick the shipped one)")
     parser.add_argument("--server-cpus", type=cpu_list,
                         default=set(cpus[:half]), metavar="N,N,...",
