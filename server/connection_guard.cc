@@ -21,10 +21,12 @@ constexpr double kTrust = 100;
 
 // Bytes that made no request: while no call is open, all of them are control
 // frames. While calls are open they may be parts of requests.
-constexpr double kIdleBytes = 256 << 10;
+constexpr double kIdleBytes = 64 << 10;
 constexpr double kIdleBytesStrict = 32 << 10;
 constexpr double kOpenBytes = 16 << 20;
-constexpr double kBytesPerSecond = 256 << 10;
+// Slowly is enough: of a number that does not end gRPC 1.51 reads all anew with
+// every piece (CVE-2023-33953).
+constexpr double kBytesPerSecond = 16 << 10;
 constexpr double kOpenBytesPerSecond = 4 << 20;
 // What was sent of a request that its caller gave up is forgiven so often.
 constexpr Duration kForgiveEvery = seconds(1);
@@ -59,7 +61,9 @@ Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now) {
   resets_ = std::max(-kResetCredit, resets_ - answered * kResetsPerAnswer);
 
   const int64_t open = use.calls_started - use.calls_answered - use.calls_reset;
-  bytes_ += bytes - messages * static_cast<double>(limits_.message_bytes) -
+  // A call may be answered before its request has come.
+  const double of_use = std::max(messages, answered);
+  bytes_ += bytes - of_use * static_cast<double>(limits_.message_bytes) -
             passed * (open > 0 ? kOpenBytesPerSecond : kBytesPerSecond);
   bytes_ = std::max(0.0, bytes_);
   if (reset > 0 && now - forgiven_ >= kForgiveEvery) {

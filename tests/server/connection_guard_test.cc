@@ -94,6 +94,26 @@ TEST_F(ConnectionAccountTest, BytesWithoutAnyCallAreAbuse) {
   EXPECT_LE(use_.bytes, 500000);
 }
 
+TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuseHoweverSlow) {
+  Abuse abuse = Abuse::kNone;
+  int seconds_passed = 0;
+  for (; abuse == Abuse::kNone && seconds_passed < 100; ++seconds_passed) {
+    use_.bytes += 50000;
+    abuse = Step(seconds(1));
+  }
+  EXPECT_EQ(abuse, Abuse::kFrames);
+  EXPECT_LE(seconds_passed, 5);
+}
+
+TEST_F(ConnectionAccountTest, RequestsRefusedBeforeTheyCameAreUse) {
+  for (int i = 0; i < 100; ++i) {
+    ++use_.calls_started;
+    ++use_.calls_answered;
+    use_.bytes += 1 << 20;
+    ASSERT_EQ(Step(), Abuse::kNone);
+  }
+}
+
 TEST_F(ConnectionAccountTest, KeepaliveForDaysIsUse) {
   for (int i = 0; i < 10000; ++i) {
     use_.bytes += 17;
