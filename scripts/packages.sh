@@ -24,6 +24,8 @@ deploy_packages=(prometheus docker-compose python3 python3-yaml)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
+# For what only tests need and a machine may not reach: they can go on without.
+unavailable() { say "not available: $*"; exit 69; }
 
 # install_packages NAME...: installs those that are missing; says which.
 install_packages() {
@@ -87,7 +89,8 @@ install_test_tools() {
   install_go_tool protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go@v1.33.0
   install_go_tool protoc-gen-go-grpc google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.3.0
   # What the example needs, so that its test downloads nothing.
-  (cd examples/go && go_in_tools mod download)
+  (cd examples/go && go_in_tools mod download) ||
+    unavailable "the modules of examples/go"
 }
 
 # install_go_tool NAME PACKAGE@VERSION: builds a command from its Go module into
@@ -100,7 +103,7 @@ install_go_tool() {
   log=$tools/$name.log
   go_in_tools install -trimpath -ldflags='-s -w' "$package" >"$log" 2>&1 || {
     tail -n 20 "$log" >&2
-    die "building $package failed; the whole log is in $log"
+    unavailable "$package; the whole log is in $log"
   }
   [ -x "$tools/bin/$name" ] || die "$package has no command named $name"
   echo "$package" >"$tools/bin/$name.version"
@@ -112,7 +115,7 @@ fetch_go_module() {
   mkdir -p build/tools
   go_in_tools mod download -json "$1" >"$log" 2>&1 || {
     tail -n 20 "$log" >&2
-    die "fetching $1 failed"
+    unavailable "$1"
   }
   sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' "$log"
 }
