@@ -14,7 +14,7 @@ build_packages=(
 # client writes, and what callers in Python and Go have.
 test_packages=(
   clang clang-format libclang-rt-dev lld python3-numpy git
-  python3-grpcio golang-go ca-certificates
+  python3-grpcio golang-go ca-certificates prometheus
 )
 # To run scripts/stress: the headers of HTTP/2, and certificates.
 stress_packages=(python3 python3-hpack openssl)

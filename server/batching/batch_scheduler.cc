@@ -215,7 +215,7 @@ bool BatchScheduler::MayOvertake(ClientId client, Duration run) const {
   return std::any_of(
       running_.begin(), running_.end(), [&](const auto& running) {
         return running->clients.count(client) == 0 && clock <= running->clock &&
-               run <= running->overtaking_left;
+               run < running->overtaking_left;
       });
 }
 
@@ -296,6 +296,7 @@ void BatchScheduler::Work(Running* running) {
     if (!next.batch.empty()) RunBatch(std::move(next.batch), running);
     next = {};  // Lets go of the owners before the next wait.
     MutexLock lock(&mu_);
+    running->overtaking_left = Duration::zero();  // Nothing to overtake now.
     ++free_workers_;
   }
 }

@@ -12,7 +12,8 @@ from pathlib import Path
 from names import Names
 from network import CALLERS, ROOT, Cluster, make_network, wait_until
 
-from harness import Check, Settings, at_least, at_most, equal, ratio, same_bits
+from harness import (Check, Settings, at_least, at_most, equal, ratio,
+                     same_bits, tell_result)
 
 DRAIN = ("--drain-delay", "2s")
 
@@ -221,11 +222,7 @@ def main(arguments):
     Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     Path(options.json).write_text(json.dumps(
         {"cpus_of_a_server": share, "scenarios": results}, indent=2) + "\n")
-    failed = [r["scenario"] for r in results
-              if not all(check["ok"] for check in r["checks"])]
-    print(f"\n{len(results) - len(failed)} of {len(results)} scenarios passed"
-          + (f"; failed: {', '.join(failed)}" if failed else ""))
-    return 1 if failed else 0
+    return tell_result(results)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,15 @@ def same_bits(*loads, what="wrong bits"):
                  wrong == 0 and compared > 0)
 
 
+def tell_result(results):
+    """Prints how many scenarios passed, and which did not. An exit code."""
+    failed = [result["scenario"] for result in results
+              if not all(check["ok"] for check in result["checks"])]
+    print(f"\n{len(results) - len(failed)} of {len(results)} scenarios passed"
+          + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
 class TookTooLong(BaseException):
     """A scenario's time is up. No Exception, so that no code that expects
     errors of the network takes it for one."""

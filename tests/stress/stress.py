@@ -16,7 +16,8 @@ import fault_scenarios
 import hostile_scenarios
 import load_scenarios
 import patience_scenarios
-from harness import ROOT, Check, Context, Settings, TookTooLong
+from harness import (ROOT, Check, Context, Settings, TookTooLong,
+                     tell_result)
 
 SCENARIOS = {function.__name__: function
              for module in (load_scenarios, patience_scenarios,
@@ -167,11 +168,7 @@ def main(arguments):
     finally:
         context.end_loads()
         shutil.rmtree(directory, ignore_errors=True)
-    failed = [result["scenario"] for result in results
-              if not all(check["ok"] for check in result["checks"])]
-    print(f"\n{len(results) - len(failed)} of {len(results)} scenarios passed"
-          + (f"; failed: {', '.join(failed)}" if failed else ""))
-    return 1 if failed else 0
+    return tell_result(results)
 
 
 if __name__ == "__main__":
