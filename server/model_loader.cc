@@ -22,6 +22,9 @@ absl::StatusOr<ServedModel> Load(const CommandLine& options,
   ELMO_ASSIGN_OR_RETURN(const std::unique_ptr<ModelPackage> package,
                         ModelPackage::Load(source.directory));
   ElmoEngineOptions engine_options;
+  const Precision precision =
+      ParsePrecision(options.precision).value_or(Precision::kF32);
+  engine_options.precision = precision;
   engine_options.lstm_path = PathOf(options.lstm);
   engine_options.word_cache_bytes = int64_t{options.word_cache_mb} << 20;
   ServedModel model;
@@ -31,7 +34,7 @@ absl::StatusOr<ServedModel> Load(const CommandLine& options,
                                        engine_options));
   model.name = source.name.empty() ? package->name() : source.name;
   model.checksum = package->checksum();
-  model.precision = "f32";
+  model.precision = PrecisionName(precision);
   model.warm_state = package->warm_state();
   return model;
 }

@@ -16,7 +16,7 @@ namespace elmo {
 struct ServedModel {
   std::string name;       // As requests name it.
   std::string checksum;   // SHA-256 of the weights, in hexadecimal.
-  std::string precision;  // Arithmetic of the LSTMs: "f32".
+  std::string precision;  // A PrecisionName().
   std::optional<LstmState> warm_state;
   std::unique_ptr<const Engine> engine;
   // For the workers; PrepareModel() sets it.

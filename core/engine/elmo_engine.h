@@ -12,11 +12,14 @@
 #include "core/layers/char_cnn.h"
 #include "core/layers/kernels.h"
 #include "core/layers/lstm_cell.h"
+#include "core/layers/precision.h"
 #include "core/model/model_weights.h"
 
 namespace elmo {
 
 struct ElmoEngineOptions {
+  // One that CheckCpuFor() is content with.
+  Precision precision = Precision::kF32;
   LstmPath lstm_path = LstmPath::kAuto;
   // For layer-0 vectors of words seen lately. 64 MB hold some 30,000 words of
   // the released models.
