@@ -9,7 +9,10 @@
 #include <benchmark/benchmark.h>
 #include <oneapi/dnnl/dnnl.h>
 
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/denormals.h"
@@ -34,12 +37,14 @@ const testing::TinyModel& Model() {
   return *model;
 }
 
-const LstmCell& Cell(LstmPath path) {
-  static std::unique_ptr<LstmCell> cells[3];
-  std::unique_ptr<LstmCell>& cell = cells[static_cast<int>(path)];
+const LstmCell& Cell(LstmPath path, Precision precision) {
+  static std::map<std::pair<LstmPath, Precision>, std::unique_ptr<LstmCell>>
+      cells;
+  std::unique_ptr<LstmCell>& cell = cells[{path, precision}];
   if (cell == nullptr) {
-    cell = *LstmCell::Create(Model().weights().forward[0],
-                             Model().options().lstm, path, BestKernels());
+    cell =
+        *LstmCell::Create(Model().weights().forward[0], Model().options().lstm,
+                          /*layer=*/0, {BestKernels(), path, precision});
   }
   return *cell;
 }
@@ -51,8 +56,13 @@ std::vector<float> Values(int64_t size, uint64_t seed) {
   return values;
 }
 
-void RunCell(benchmark::State& state, LstmPath path) {
-  const LstmCell& cell = Cell(path);
+void RunCell(benchmark::State& state, LstmPath path,
+             Precision precision = Precision::kF32) {
+  if (const absl::Status cpu = CheckCpuFor(precision); !cpu.ok()) {
+    state.SkipWithError(std::string(cpu.message()).c_str());
+    return;
+  }
+  const LstmCell& cell = Cell(path, precision);
   const LstmOptions& options = Model().options().lstm;
   const int64_t count = state.range(0);
   PackedRows rows;
@@ -85,7 +95,17 @@ void Merged(benchmark::State& state) { RunCell(state, LstmPath::kMerged); }
 void Primitive(benchmark::State& state) {
   RunCell(state, LstmPath::kPrimitive);
 }
+void Bf16(benchmark::State& state) {
+  RunCell(state, LstmPath::kMerged, Precision::kBf16);
+}
+void Int8(benchmark::State& state) {
+  RunCell(state, LstmPath::kMerged, Precision::kInt8);
+}
 BENCHMARK(Merged)->RangeMultiplier(2)->Range(1, 128)->Unit(
+    benchmark::kMillisecond);
+BENCHMARK(Bf16)->RangeMultiplier(2)->Range(1, 128)->Unit(
+    benchmark::kMillisecond);
+BENCHMARK(Int8)->RangeMultiplier(2)->Range(1, 128)->Unit(
     benchmark::kMillisecond);
 BENCHMARK(Primitive)->RangeMultiplier(2)->Range(1, 128)->Unit(
     benchmark::kMillisecond);

@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<ElmoEngine>> ElmoEngine::Create(
     const ModelOptions& options, const ModelWeights& weights,
     const ElmoEngineOptions& engine_options) {
   ELMO_RETURN_IF_ERROR(engine_options.Validate());
+  ELMO_RETURN_IF_ERROR(CheckCpuFor(engine_options.precision));
   ELMO_ASSIGN_OR_RETURN(
       const CharEncoder encoder,
       CharEncoder::Create(options.char_cnn.max_characters_per_token));
@@ -61,11 +62,12 @@ absl::StatusOr<std::unique_ptr<ElmoEngine>> ElmoEngine::Create(
   for (Direction direction : {kForward, kBackward}) {
     const std::vector<LstmCellWeights>& cells =
         direction == kForward ? weights.forward : weights.backward;
-    for (const LstmCellWeights& cell : cells) {
+    for (size_t layer = 0; layer < cells.size(); ++layer) {
       ELMO_ASSIGN_OR_RETURN(
           std::unique_ptr<LstmCell> made,
-          LstmCell::Create(cell, options.lstm, engine_options.lstm_path,
-                           kernels));
+          LstmCell::Create(
+              cells[layer], options.lstm, static_cast<int>(layer),
+              {kernels, engine_options.lstm_path, engine_options.precision}));
       engine->cells_[direction].push_back(std::move(made));
     }
   }

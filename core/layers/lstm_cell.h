@@ -8,7 +8,9 @@
 #include "absl/status/statusor.h"
 #include "core/base/matrix_view.h"
 #include "core/layers/kernels.h"
+#include "core/layers/packed_narrow_matrix.h"
 #include "core/layers/packed_rows.h"
+#include "core/layers/precision.h"
 #include "core/layers/scratch.h"
 #include "core/model/model_options.h"
 #include "core/model/model_weights.h"
@@ -31,6 +33,9 @@ struct LstmScratch {
   ScratchMatrix gates;          // merged: input product of a chunk of steps
   ScratchMatrix hidden;         // o * tanh(c), before the projection
   ScratchMatrix group;          // merged: gates of one panel of units
+  NarrowRows narrow_input;      // low precisions: a chunk of steps
+  NarrowRows narrow_h;          // low precisions
+  NarrowRows narrow_hidden;     // low precisions
   ScratchMatrix step;           // primitive: contiguous copies of a step
   ScratchBuffer<uint8_t> dnnl;  // primitive: oneDNN's scratchpad
   // Called before each step, if not null; not owned. See Engine::Workspace.
@@ -49,11 +54,19 @@ struct LstmScratch {
 // Thread-safe: Run() may be called concurrently with distinct scratch.
 class LstmCell {
  public:
-  // Packs the weights; keeps no reference to them. `kernels` must outlive the
-  // cell. INTERNAL if oneDNN refuses.
+  // How to compute. `precision` is one that CheckCpuFor() is content with; the
+  // low ones have one path. `kernels` must outlive the cell.
+  struct Arithmetic {
+    const Kernels& kernels;
+    LstmPath path = LstmPath::kAuto;
+    Precision precision = Precision::kF32;
+  };
+  // Packs the weights; keeps no reference to them. `layer` counts from 0.
+  // INVALID_ARGUMENT for a path that the precision does not have, INTERNAL if
+  // oneDNN refuses.
   static absl::StatusOr<std::unique_ptr<LstmCell>> Create(
-      const LstmCellWeights& weights, const LstmOptions& options, LstmPath path,
-      const Kernels& kernels);
+      const LstmCellWeights& weights, const LstmOptions& options, int layer,
+      const Arithmetic& arithmetic);
   virtual ~LstmCell() = default;
 
   // Widths of h and c as this cell keeps them, padding included.

@@ -35,6 +35,13 @@ class PackedRows {
   int64_t max_rows() const { return steps() == 0 ? 0 : rows_at(0); }
   int64_t offset(int64_t t) const { return offsets_[t]; }
   int64_t rows_at(int64_t t) const { return offsets_[t + 1] - offsets_[t]; }
+  // The end of the longest run of whole steps from step t that has no more than
+  // max_rows rows; at least one step.
+  int64_t ChunkEnd(int64_t t, int64_t max_rows) const {
+    int64_t end = t + 1;
+    while (end < steps() && offset(end + 1) - offset(t) <= max_rows) ++end;
+    return end;
+  }
 
  private:
   std::vector<int64_t> offsets_ = {0};

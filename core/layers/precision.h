@@ -20,12 +20,23 @@ inline constexpr Precision kPrecisions[] = {Precision::kF32, Precision::kBf16,
                                             Precision::kInt8};
 
 // "f32", "bf16", "int8".
-std::string_view PrecisionName(Precision precision);
+const char* PrecisionName(Precision precision);
 std::optional<Precision> ParsePrecision(std::string_view name);
 
-// OK where this CPU has the instructions; else FAILED_PRECONDITION with the
+// The instruction sets that low precisions need.
+struct CpuFeatures {
+  bool avx512f = false;
+  bool avx512bw = false;
+  bool avx512_bf16 = false;
+  bool avx512_vnni = false;
+};
+// Of this CPU; none where the build has no kernels for them.
+CpuFeatures ThisCpu();
+
+// OK where the CPU has the instructions; else FAILED_PRECONDITION with the
 // names of those that it lacks.
-absl::Status CheckCpuFor(Precision precision);
+absl::Status CheckCpuFor(Precision precision,
+                         const CpuFeatures& cpu = ThisCpu());
 
 }  // namespace elmo
 

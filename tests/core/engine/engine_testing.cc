@@ -55,6 +55,16 @@ std::vector<EngineKind> AllEngineKinds() {
   return kinds;
 }
 
+std::vector<EngineKind> EveryPrecision() {
+  std::vector<EngineKind> kinds = AllEngineKinds();
+  for (Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    if (CheckCpuFor(precision).ok()) {
+      kinds.push_back({LstmPath::kMerged, BestKernels().isa, precision});
+    }
+  }
+  return kinds;
+}
+
 std::vector<EngineKind> FastestEngineKinds() {
   const Isa isa = BestKernels().isa;
   return {{LstmPath::kPrimitive, isa}, {LstmPath::kMerged, isa}};
@@ -65,6 +75,8 @@ void PrintTo(const EngineKind& kind, std::ostream* out) {
        << (kind.isa == Isa::kPortable ? "Portable"
            : kind.isa == Isa::kAvx2   ? "Avx2"
                                       : "Avx512");
+  if (kind.precision == Precision::kBf16) *out << "Bf16";
+  if (kind.precision == Precision::kInt8) *out << "Int8";
 }
 
 std::string KindName(const ::testing::TestParamInfo<EngineKind>& info) {
@@ -77,6 +89,7 @@ std::unique_ptr<ElmoEngine> MakeEngine(const ModelOptions& options,
                                        int64_t word_cache_bytes) {
   ElmoEngineOptions engine_options;
   engine_options.lstm_path = kind.path;
+  engine_options.precision = kind.precision;
   engine_options.kernels = KernelsFor(kind.isa);
   engine_options.word_cache_bytes = word_cache_bytes;
   absl::StatusOr<std::unique_ptr<ElmoEngine>> engine =

@@ -37,10 +37,13 @@ struct Result {
 struct EngineKind {
   LstmPath path;
   Isa isa;
+  Precision precision = Precision::kF32;
 };
 // All that this CPU runs: both paths of the recurrence on the fastest kernels,
 // the merged one on the other kernels too.
 std::vector<EngineKind> AllEngineKinds();
+// Those, and the low precisions that this CPU has.
+std::vector<EngineKind> EveryPrecision();
 // Both paths on the fastest kernels.
 std::vector<EngineKind> FastestEngineKinds();
 void PrintTo(const EngineKind& kind, std::ostream* out);

@@ -1,0 +1,115 @@
+#include "core/layers/narrow_lstm_cell.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "core/layers/gate_layout.h"
+
+namespace elmo {
+namespace {
+
+constexpr int kGates = 4;
+
+// |sigmoid(o) tanh(c)|
+float HiddenBound(const LstmOptions& options) {
+  return options.cell_clip > 0 ? std::tanh(options.cell_clip) : 1.0f;
+}
+
+NarrowBound HBound(const LstmOptions& options) {
+  return options.has_projection() ? options.proj_clip : HiddenBound(options);
+}
+
+NarrowBound InputBound(const LstmOptions& options, int layer) {
+  const int added_up = options.use_skip_connections ? layer : 1;
+  return layer == 0 ? 0.0f : HBound(options) * static_cast<float>(added_up);
+}
+
+}  // namespace
+
+NarrowLstmCell::NarrowLstmCell(const LstmCellWeights& weights,
+                               const LstmOptions& options, Precision precision,
+                               int layer)
+    : LstmCell(LstmStateWidth(options), RoundUpToPanel(options.dim)),
+      kernels_(NarrowKernelsFor(precision)),
+      precision_(precision),
+      cell_clip_(options.cell_clip),
+      proj_clip_(options.proj_clip),
+      input_bound_(InputBound(options, layer)),
+      h_bound_(HBound(options)),
+      hidden_bound_(HiddenBound(options)) {
+  const int64_t p = options.projection_dim;
+  const std::vector<int64_t> columns = PackedGateColumns(options.dim);
+  input_ =
+      PackedNarrowMatrix(precision, weights.weight.Rows(0, p), weights.bias,
+                         columns, PackedForgetBias(options.dim));
+  recurrent_ =
+      PackedNarrowMatrix(precision, weights.weight.Rows(p, p), {}, columns, {});
+  if (options.has_projection()) {
+    projection_ = PackedNarrowMatrix(precision, weights.projection, {}, {}, {});
+  }
+}
+
+absl::Status NarrowLstmCell::Run(const PackedRows& rows, ConstMatrix input,
+                                 Matrix h, Matrix c, LstmScratch* scratch,
+                                 Matrix output) const {
+  NarrowRows& narrow_h = scratch->narrow_h;
+  narrow_h.Resize(precision_, rows.max_rows(), recurrent_.depth());
+  narrow_h.Fill(kernels_, h, h_bound_);
+  scratch->narrow_hidden.Resize(precision_, rows.max_rows(), padded_c());
+  scratch->narrow_hidden.SetScale(hidden_bound_ / 127);
+  for (int64_t t = 0; t < rows.steps();) {
+    const int64_t end = rows.ChunkEnd(t, kChunkRows);
+    const int64_t first = rows.offset(t);
+    const int64_t count = rows.offset(end) - first;
+    scratch->narrow_input.Resize(precision_, count, input_.depth());
+    scratch->narrow_input.Fill(kernels_, input.Rows(first, count),
+                               input_bound_);
+    const Matrix gates = scratch->gates.Get(count, input_.padded_columns());
+    input_.Multiply(kernels_, scratch->narrow_input, gates);
+    for (; t < end; ++t) {
+      const int64_t active = rows.rows_at(t);
+      if (scratch->between_steps != nullptr) (*scratch->between_steps)();
+      RunStep(active, gates.Rows(rows.offset(t) - first, active), h, c,
+              scratch);
+      for (int64_t r = 0; r < active; ++r) {
+        std::memcpy(output.row(rows.offset(t) + r), h.row(r),
+                    padded_h() * sizeof(float));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void NarrowLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
+                             Matrix c, LstmScratch* scratch) const {
+  NarrowStepArgs step;
+  step.rows = rows;
+  step.units = padded_c();
+  step.begin_unit = 0;
+  step.end_unit = padded_c();
+  step.input_gates = gates.data();
+  step.words = recurrent_.words();
+  step.h_prev = scratch->narrow_h.data();
+  step.h_stride = scratch->narrow_h.stride();
+  step.recurrent = recurrent_.data();
+  step.scales = recurrent_.scales(scratch->narrow_h.scales());
+  step.cell_clip = cell_clip_;
+  step.c = c.data();
+  step.hidden = scratch->narrow_hidden.data();
+  step.hidden_stride = scratch->narrow_hidden.stride();
+  step.hidden_bound = hidden_bound_;
+  if (projection_.empty()) {
+    step.wide_hidden = h.data();
+    step.wide_stride = h.stride();
+  }
+  step.scratch = scratch->group.Get(rows, kGates * kPanel).data();
+  kernels_.lstm_step(step);
+  if (!projection_.empty()) {
+    projection_.Multiply(kernels_, scratch->narrow_hidden, h.Rows(0, rows),
+                         proj_clip_);
+  }
+  scratch->narrow_h.Fill(kernels_, h.Rows(0, rows), h_bound_);
+}
+
+}  // namespace elmo

@@ -1,0 +1,144 @@
+#include "core/layers/packed_narrow_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/model/float_formats.h"
+
+namespace elmo {
+namespace {
+
+constexpr int kInt8Steps = 127;
+constexpr int kInt8Zero = 128;  // What stands for 0 in a left factor.
+
+int64_t ValuesPerWord(Precision precision) {
+  return precision == Precision::kBf16 ? 2 : 4;
+}
+
+}  // namespace
+
+void NarrowRows::Resize(Precision precision, int64_t rows, int64_t depth) {
+  rows_ = rows;
+  depth_ = depth;
+  stride_ = NarrowStride(precision, depth);
+  data_ = data_buffer_.Get(rows * stride_);
+  scales_ = scales_buffer_.Get(rows);
+}
+
+void NarrowRows::Fill(const NarrowKernels& kernels, ConstMatrix x,
+                      NarrowBound bound) {
+  ELMO_DCHECK(x.rows() <= rows_ && x.cols() >= depth_);
+  for (int64_t r = 0; r < x.rows(); ++r) {
+    kernels.narrow(x.row(r), depth_, bound, data_ + r * stride_, scales_ + r);
+  }
+}
+
+void NarrowRows::SetScale(float scale) { std::fill_n(scales_, rows_, scale); }
+
+PackedNarrowMatrix::PackedNarrowMatrix(Precision precision, ConstMatrix weight,
+                                       ConstMatrix bias,
+                                       absl::Span<const int64_t> columns,
+                                       absl::Span<const float> bias_extra)
+    : precision_(precision),
+      depth_(weight.rows()),
+      words_((depth_ + ValuesPerWord(precision) - 1) /
+             ValuesPerWord(precision)),
+      panels_(RoundUpToPanel(columns.empty() ? weight.cols() : columns.size()) /
+              kPanel),
+      data_(panels_ * words_ * kPanel),
+      bias_(panels_ * kPanel) {
+  ELMO_CHECK(bias.empty() || bias.cols() == weight.cols());
+  ELMO_CHECK(bias_extra.empty() || bias_extra.size() == columns.size());
+  if (precision == Precision::kInt8) {
+    scale_ = AlignedBuffer<float>(padded_columns());
+    zero_ = AlignedBuffer<int32_t>(padded_columns());
+  }
+  std::memset(data_.data(), 0, data_.size() * sizeof(uint32_t));
+  for (int64_t p = 0; p < panels_; ++p) {
+    int64_t source[kPanel];
+    for (int64_t j = 0; j < kPanel; ++j) {
+      const int64_t n = p * kPanel + j;
+      if (columns.empty()) {
+        source[j] = n < weight.cols() ? n : -1;
+      } else {
+        source[j] = n < static_cast<int64_t>(columns.size()) ? columns[n] : -1;
+      }
+      float b = source[j] >= 0 && !bias.empty() ? bias(0, source[j]) : 0;
+      if (!bias_extra.empty()) b += bias_extra[n];
+      bias_[n] = b;
+    }
+    PackPanel(p, weight, source);
+  }
+}
+
+void PackedNarrowMatrix::PackPanel(int64_t panel, ConstMatrix weight,
+                                   const int64_t* source) {
+  const int64_t per_word = ValuesPerWord(precision_);
+  uint32_t* words = data_.data() + panel * words_ * kPanel;
+  float largest[kPanel] = {};
+  int32_t sum[kPanel] = {};
+  if (precision_ == Precision::kInt8) {
+    for (int64_t k = 0; k < depth_; ++k) {
+      for (int64_t j = 0; j < kPanel; ++j) {
+        if (source[j] < 0) continue;
+        largest[j] = std::max(largest[j], std::fabs(weight(k, source[j])));
+      }
+    }
+    for (int64_t j = 0; j < kPanel; ++j) {
+      scale_[panel * kPanel + j] = largest[j] / kInt8Steps;
+    }
+  }
+  for (int64_t k = 0; k < depth_; ++k) {
+    for (int64_t j = 0; j < kPanel; ++j) {
+      if (source[j] < 0) continue;
+      const float w = weight(k, source[j]);
+      uint32_t value;
+      if (precision_ == Precision::kBf16) {
+        value = FloatToBFloat16(w);
+      } else {
+        // A column of zeros has no scale, and needs none.
+        const int q =
+            largest[j] > 0
+                ? static_cast<int>(std::lround(w / largest[j] * kInt8Steps))
+                : 0;
+        sum[j] += q;
+        value = static_cast<uint8_t>(q);
+      }
+      const int64_t shift = 32 / per_word * (k % per_word);
+      words[k / per_word * kPanel + j] |= value << shift;
+    }
+  }
+  if (precision_ == Precision::kInt8) {
+    for (int64_t j = 0; j < kPanel; ++j) {
+      zero_[panel * kPanel + j] = -kInt8Zero * sum[j];
+    }
+  }
+}
+
+NarrowScales PackedNarrowMatrix::scales(const float* row_scales) const {
+  if (precision_ == Precision::kBf16) return {};
+  return {row_scales, scale_.data(), zero_.data()};
+}
+
+void PackedNarrowMatrix::Multiply(const NarrowKernels& kernels,
+                                  const NarrowRows& a, Matrix c,
+                                  float clip) const {
+  ELMO_DCHECK(c.cols() == padded_columns());
+  NarrowGemmArgs args;
+  args.rows = c.rows();
+  args.words = words_;
+  args.panels = panels_;
+  args.a = a.data();
+  args.a_stride = a.stride();
+  args.b = data_.data();
+  args.scales = scales(a.scales());
+  args.start = bias_.data();
+  args.start_stride = 0;
+  args.c = c.data();
+  args.c_stride = c.stride();
+  args.clip = clip;
+  kernels.gemm(args);
+}
+
+}  // namespace elmo
