@@ -42,13 +42,14 @@ class _TwoThreads:
 class LanguageModel(nn.Module):
     """CharCnn, a forward and a backward LstmStack, one softmax for both."""
 
-    def __init__(self, options: ModelOptions, vocabulary: int, seed: int):
+    def __init__(self, options: ModelOptions, vocabulary: int, seed: int,
+                 factors: torch.dtype = torch.float32):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         self.options = options
         self.char_cnn = CharCnn(options, generator)
         self.directions = nn.ModuleList(
-            LstmStack(options, generator) for _ in range(2))
+            LstmStack(options, generator, factors) for _ in range(2))
         p = options.projection_dim
         self.softmax_weight = nn.Parameter(
             torch.randn(vocabulary, p, generator=generator) * p ** -0.5)

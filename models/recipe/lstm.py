@@ -3,6 +3,9 @@
 Autograd over single steps would spend most of its time on small tensors and
 add up the weight gradients step by step. Here each step does only what depends
 on the step before it; everything else is one matrix product over the chunk.
+
+Matrix products may take their factors in bfloat16, at twice the speed on CPUs
+that have it; sums, gates, states, clips and the parameters stay in float32.
 """
 
 from typing import Any
@@ -21,13 +24,14 @@ class _ClippedLstm(torch.autograd.Function):
     """x [T, B, P] -> h [T, B, P], c [T, B, H]; both clipped.
 
     weight [2P, 4H] in gate order i, j, f, o; the forget gate's + 1 is added
-    here, not stored in the bias.
+    here, not stored in the bias. factors: the type of what is multiplied.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, h0: Tensor, c0: Tensor, weight: Tensor,
                 bias: Tensor, projection: Tensor, cell_clip: float,
-                projection_clip: float) -> tuple[Tensor, Tensor]:
+                projection_clip: float, factors: torch.dtype
+                ) -> tuple[Tensor, Tensor]:
         steps, batch, p = x.shape
         hidden = projection.shape[0]
         # tanh(x) = 2 sigmoid(2 x) - 1, and sigmoid is the faster function: the
@@ -37,7 +41,8 @@ class _ClippedLstm(torch.autograd.Function):
         shifted = bias.clone()
         shifted[hidden:2 * hidden] *= 2
         shifted[2 * hidden:3 * hidden] += 1
-        gates = torch.addmm(shifted, x.reshape(-1, p), scaled[:p])
+        scaled, narrow = scaled.to(factors), projection.to(factors)
+        gates = torch.mm(x.reshape(-1, p).to(factors), scaled[:p]) + shifted
         gates = gates.view(steps, batch, 4 * hidden)
         recurrent = scaled[p:]
         h = x.new_empty(steps, batch, p)
@@ -46,18 +51,18 @@ class _ClippedLstm(torch.autograd.Function):
         output = x.new_empty(steps, batch, hidden)
         h_t, c_t = h0, c0
         for t in range(steps):
-            z = gates[t].addmm_(h_t, recurrent).sigmoid_()
+            z = gates[t].add_(h_t.to(factors) @ recurrent).sigmoid_()
             i, j, f, o = z.chunk(4, dim=1)
             j.mul_(2).sub_(1)
             c_t = torch.mul(f, c_t, out=c[t]).addcmul_(i, j)
             c_t.clamp_(-cell_clip, cell_clip)
             torch.mul(c_t, 2, out=tanh_c[t]).sigmoid_().mul_(2).sub_(1)
             torch.mul(o, tanh_c[t], out=output[t])
-            h_t = torch.mm(output[t], projection, out=h[t])
+            h_t = h[t].copy_(output[t].to(factors) @ narrow)
             h_t.clamp_(-projection_clip, projection_clip)
         ctx.save_for_backward(x, h0, c0, weight, projection, gates, h, c,
                               tanh_c, output)
-        ctx.clips = (cell_clip, projection_clip)
+        ctx.settings = (cell_clip, projection_clip, factors)
         ctx.mark_non_differentiable(c)
         return h, c
 
@@ -65,9 +70,10 @@ class _ClippedLstm(torch.autograd.Function):
     def backward(ctx: Any, grad_h: Tensor, _: Tensor) -> tuple:
         (x, h0, c0, weight, projection, gates, h, c, tanh_c,
          output) = ctx.saved_tensors
-        cell_clip, projection_clip = ctx.clips
+        cell_clip, projection_clip, factors = ctx.settings
         steps, batch, p = x.shape
         hidden = projection.shape[0]
+        weight, projection = weight.to(factors), projection.to(factors)
         projection_t, recurrent_t = projection.t(), weight[p:].t()
         dz = torch.empty_like(gates)
         dh_all = grad_h.clone()
@@ -79,7 +85,7 @@ class _ClippedLstm(torch.autograd.Function):
             i, j, f, o = gates[t].chunk(4, dim=1)
             dz_i, dz_j, dz_f, dz_o = dz[t].chunk(4, dim=1)
             dh = dh_all[t].mul_(h_inside[t])
-            d_output = dh @ projection_t
+            d_output = (dh.to(factors) @ projection_t).to(dh.dtype)
             torch.mul(d_output, tanh_c[t], out=scratch)
             _sigmoid_gradient(scratch, o, grad_input=dz_o)
             _tanh_gradient(d_output.mul_(o), tanh_c[t], grad_input=scratch)
@@ -92,21 +98,27 @@ class _ClippedLstm(torch.autograd.Function):
             _sigmoid_gradient(scratch, f, grad_input=dz_f)
             dc.mul_(f)
             if t:
-                dh_all[t - 1].addmm_(dz[t], recurrent_t)
+                dh_all[t - 1].add_(dz[t].to(factors) @ recurrent_t)
         flat_dz = dz.view(-1, 4 * hidden)
+        d_bias = flat_dz.sum(0)
+        narrow_dz = flat_dz.to(factors)
         h_before = torch.cat([h0.unsqueeze(0), h[:-1]])
-        d_weight = torch.cat([x.reshape(-1, p).t() @ flat_dz,
-                              h_before.view(-1, p).t() @ flat_dz])
-        d_projection = output.view(-1, hidden).t() @ dh_all.view(-1, p)
-        dx = (flat_dz @ weight[:p].t()).view_as(x)
-        return dx, None, None, d_weight, flat_dz.sum(0), d_projection, None, None
+        inputs = torch.cat([x, h_before], dim=2).view(-1, 2 * p).to(factors)
+        d_weight = (inputs.t() @ narrow_dz).to(x.dtype)
+        d_projection = (output.view(-1, hidden).to(factors).t()
+                        @ dh_all.view(-1, p).to(factors)).to(x.dtype)
+        dx = (narrow_dz @ weight[:p].t()).to(x.dtype).view_as(x)
+        return (dx, None, None, d_weight, d_bias, d_projection, None, None,
+                None)
 
 
 class LstmStack(nn.Module):
     """One direction: L layers; layers above the first add their input."""
 
-    def __init__(self, options: ModelOptions, generator: torch.Generator):
+    def __init__(self, options: ModelOptions, generator: torch.Generator,
+                 factors: torch.dtype = torch.float32):
         super().__init__()
+        self._factors = factors
         p, hidden = options.projection_dim, options.cell_dim
         self.options = options
 
@@ -137,7 +149,8 @@ class LstmStack(nn.Module):
             h, c = _ClippedLstm.apply(
                 x, state[0][layer], state[1][layer], self.weights[layer],
                 self.biases[layer], self.projections[layer],
-                self.options.cell_clip, self.options.projection_clip)
+                self.options.cell_clip, self.options.projection_clip,
+                self._factors)
             last_h.append(h[-1].detach())
             last_c.append(c[-1])
             x = h + x if layer else h

@@ -16,7 +16,8 @@ from recipe.corpus import read_books, read_tokenised
 from recipe.export import ExportPaths, export
 from recipe.options import ModelOptions, RecipeError
 from recipe.settings import TrainSettings
-from recipe.token_cache import Source, TokenCache, build_cache
+from recipe.start_from import start_from
+from recipe.token_cache import Source, TokenCache, Variation, build_cache
 from recipe.trainer import Trainer
 
 _BOOKS_HELD_OUT, _MODERN_HELD_OUT = 0.02, 0.03
@@ -37,7 +38,9 @@ class _Log:
 def _identity(args: argparse.Namespace) -> dict[str, Any]:
     """What the prepared text depends on."""
     values: dict[str, Any] = {"seed": args.seed,
-                              "modern_repeats": args.modern_repeats}
+                              "modern_repeats": args.modern_repeats,
+                              "lowercase_share": args.lowercase_share,
+                              "joined_share": args.joined_share}
     for name, path in (("corpus", args.corpus), ("modern", args.modern)):
         if path is not None:
             if not path.is_file():
@@ -74,7 +77,9 @@ def _prepare(args: argparse.Namespace, log: _Log) -> TokenCache:
                               _MODERN_HELD_OUT, args.modern_repeats))
     log("preparing the text")
     identity_file.write_text(json.dumps(identity, indent=1) + "\n")
-    build_cache(folder, sources, args.seed, log)
+    build_cache(folder, sources,
+                Variation(args.lowercase_share, args.joined_share), args.seed,
+                log)
     return TokenCache.load(folder)
 
 
@@ -95,6 +100,9 @@ def _run(args: argparse.Namespace) -> None:
             raise RecipeError(f"the corpus is too small: {error}") from error
         if trainer.resume():
             log(f"going on from step {trainer.step}, {trainer.progress:.1%}")
+        elif args.start_from:
+            start_from(trainer.model, args.start_from)
+            log(f"beginning with the weights of {args.start_from}")
         if not trainer.train():
             raise KeyboardInterrupt
     words = (args.work / "text/words.txt").read_bytes().decode().split("\n")

@@ -22,7 +22,13 @@ class TrainSettings:
     learning_rate: float = 2e-3
     warmup: float = 0.02
     decay: float = 0.5
+    # First share of the budget in which the softmax alone learns: for a model
+    # whose other weights come from a package.
+    softmax_first: float = 0.0
     clip_norm: float = 1.0
+    # What the LSTM's matrix products multiply: float32 or bfloat16, twice as
+    # fast on CPUs that have it. Everything else is float32.
+    factors: str = "float32"
     seed: int = 1
 
     def learning_rate_at(self, progress: float) -> float:

@@ -23,6 +23,7 @@ from recipe.options import RecipeError
 BEGIN_ID, END_ID, UNKNOWN_ID = 0, 1, 2
 _SPECIAL = [SENTENCE_BEGIN, SENTENCE_END, "<UNK>"]
 _PIECE_SENTENCES = 300
+_JOINED_TOKENS = 120
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,31 @@ class Source:
     documents: Callable[[], Iterable[Document]]
     held_out_share: float
     repeats: int = 1
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Makes a share of the training text like what callers send beside books:
+    text without capitals, and paragraphs as one sentence."""
+
+    lowercase_share: float = 0.0  # Of the pieces.
+    joined_share: float = 0.0  # Of the sentences: to the one before.
+
+    def apply(self, document: Document, draw: random.Random) -> Document:
+        varied: Document = []
+        lower = False
+        for number, tokens in enumerate(document):
+            if number % _PIECE_SENTENCES == 0:
+                lower = draw.random() < self.lowercase_share
+            if lower:
+                tokens = [t.lower() for t in tokens]
+            join = draw.random() < self.joined_share
+            if join and varied and \
+                    len(varied[-1]) + len(tokens) <= _JOINED_TOKENS:
+                varied[-1] = varied[-1] + tokens
+            else:
+                varied.append(tokens)
+        return varied
 
 
 @dataclass
@@ -55,11 +81,13 @@ class _Encoder:
         return pieces
 
 
-def build_cache(folder: Path, sources: list[Source], seed: int,
-                log: Callable[[str], None]) -> None:
+def build_cache(folder: Path, sources: list[Source], variation: Variation,
+                seed: int, log: Callable[[str], None]) -> None:
     """Reads the sources and writes the cache. Pieces of the training text are
-    put in a random order, so that any stretch of it is a fair sample."""
+    put in a random order, so that any stretch of it is a fair sample; each
+    repetition of a source is varied anew. Held-out text stays as it is."""
     encoder = _Encoder()
+    draw = random.Random(seed)
     encoder.encode([_SPECIAL])
     train: list[np.ndarray] = []
     held_out: dict[str, list[np.ndarray]] = {}
@@ -72,14 +100,15 @@ def build_cache(folder: Path, sources: list[Source], seed: int,
                 held_documents += 1
                 parts += encoder.encode(document)
             else:
-                kept += encoder.encode(document)
+                for _ in range(source.repeats):
+                    kept += encoder.encode(variation.apply(document, draw))
         if not kept:
             raise RecipeError(f"{source.name}: no text to train on")
         log(f"{source.name}: {documents} documents, {held_documents} held out; "
-            f"{sum(map(len, kept)):,} tokens, {sum(map(len, parts)):,} held "
-            f"out; used {source.repeats} times")
-        train += kept * source.repeats
-    random.Random(seed).shuffle(train)
+            f"{sum(map(len, kept)):,} tokens in {source.repeats} repetitions, "
+            f"{sum(map(len, parts)):,} held out")
+        train += kept
+    draw.shuffle(train)
     _write(folder, encoder, np.concatenate(train), held_out)
 
 

@@ -67,7 +67,8 @@ class Trainer:
                  cache: TokenCache, folder: Path, log: Log,
                  intervals: Intervals | None = None, eval_tokens: int = 40_000):
         vocabulary = min(settings.vocabulary, len(cache.characters))
-        self.model = LanguageModel(options, vocabulary, settings.seed)
+        self.model = LanguageModel(options, vocabulary, settings.seed,
+                                   getattr(torch, settings.factors))
         self._settings = settings
         self._cache = cache
         self._folder = folder
@@ -153,7 +154,8 @@ class Trainer:
                 "--learning-rate from the start")
         torch.nn.utils.clip_grad_norm_(self.model.dense_parameters(),
                                        self._settings.clip_norm)
-        self._dense.step()
+        if self.progress >= self._settings.softmax_first:
+            self._dense.step()
         self._sparse.step()
         self.step += 1
         return losses
