@@ -374,7 +374,14 @@ void AddConfigFlag(const Flags& flags, absl::Status* status, CLI::App* app) {
 }
 
 // What an option decides about others.
-absl::Status Settle(ServerOptions* server, Flags* flags) {
+absl::Status Settle(CommandLine* options, Flags* flags) {
+  if (options->lstm == "primitive" && options->precision != "f32") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--lstm is primitive, which computes in f32 alone; "
+                     "--precision is ",
+                     options->precision));
+  }
+  ServerOptions* server = &options->server;
   if (server->security.hardened) {
     ELMO_RETURN_IF_ERROR(
         flags->ForceOff("reflection", &server->reflection, "hardened"));
@@ -444,7 +451,7 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
   for (const std::string& model : models) {
     if (status.ok()) status = SplitModel(model, &options);
   }
-  if (status.ok()) status = Settle(&options.server, &flags);
+  if (status.ok()) status = Settle(&options, &flags);
   options.effective = flags.Effective();
   if (!status.ok()) {
     err << "elmo-server: " << status.message() << "\n";

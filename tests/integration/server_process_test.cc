@@ -237,6 +237,26 @@ TEST_F(ServerProcessTest, BothLstmPathsServe) {
   }
 }
 
+TEST_F(ServerProcessTest, LowPrecisionsServeOrSayWhatTheCpuLacks) {
+  for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    const char* name = PrecisionName(precision);
+    if (const absl::Status cpu = CheckCpuFor(precision); !cpu.ok()) {
+      std::string output;
+      EXPECT_EQ(ExitCode({"--model", package_, "--precision", name}, &output),
+                1);
+      EXPECT_THAT(output, HasSubstr(std::string(cpu.message())));
+      continue;
+    }
+    const auto process = Start({"--precision", name});
+    EXPECT_EQ(Embed(RequestOf({"a"})).embeddings(0).data().size(), 32u);
+    const auto stub = v1::EmbeddingService::NewStub(ChannelTo(address_));
+    grpc::ClientContext context;
+    v1::Model model;
+    ASSERT_TRUE(stub->GetModel(&context, {}, &model).ok());
+    EXPECT_EQ(model.precision(), name);
+  }
+}
+
 TEST_F(ServerProcessTest, MissingPackageExits1AndNamesIt) {
   std::string output;
   EXPECT_EQ(ExitCode({"--model", directory_ / "absent"}, &output), 1);
