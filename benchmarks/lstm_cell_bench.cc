@@ -1,6 +1,6 @@
 // One LSTM cell of the released dimensions (4096 cells, projected to 512), 20
 // steps, on both paths, and beside it the machine's own peak: oneDNN's sgemm at
-// its best shape, in the same run. One thread.
+// its best shape, in the same run. One thread; MergedByTwo: two on one cell.
 //
 //   scripts/bench lstm_cell
 //
@@ -12,10 +12,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "core/base/denormals.h"
+#include "core/base/team.h"
 #include "core/layers/dnnl_context.h"
 #include "core/layers/lstm_cell.h"
 #include "tests/testing/tiny_model.h"
@@ -57,7 +59,7 @@ std::vector<float> Values(int64_t size, uint64_t seed) {
 }
 
 void RunCell(benchmark::State& state, LstmPath path,
-             Precision precision = Precision::kF32) {
+             Precision precision = Precision::kF32, Team* team = nullptr) {
   if (const absl::Status cpu = CheckCpuFor(precision); !cpu.ok()) {
     state.SkipWithError(std::string(cpu.message()).c_str());
     return;
@@ -72,6 +74,7 @@ void RunCell(benchmark::State& state, LstmPath path,
   std::vector<float> h(count * cell.padded_h()), c(count * cell.padded_c());
   std::vector<float> output(rows.total() * cell.padded_h());
   LstmScratch scratch;
+  scratch.team = team;
   const ScopedFlushDenormals flush;
   for (auto _ : state) {
     const absl::Status status = cell.Run(
@@ -101,14 +104,27 @@ void Bf16(benchmark::State& state) {
 void Int8(benchmark::State& state) {
   RunCell(state, LstmPath::kMerged, Precision::kInt8);
 }
-BENCHMARK(Merged)->RangeMultiplier(2)->Range(1, 128)->Unit(
-    benchmark::kMillisecond);
-BENCHMARK(Bf16)->RangeMultiplier(2)->Range(1, 128)->Unit(
-    benchmark::kMillisecond);
-BENCHMARK(Int8)->RangeMultiplier(2)->Range(1, 128)->Unit(
-    benchmark::kMillisecond);
-BENCHMARK(Primitive)->RangeMultiplier(2)->Range(1, 128)->Unit(
-    benchmark::kMillisecond);
+void ByTwo(benchmark::State& state, Precision precision) {
+  Team team(1);
+  team.Open();
+  std::thread helper([&] { team.Help(); });
+  RunCell(state, LstmPath::kMerged, precision, &team);
+  team.Close();
+  helper.join();
+}
+void MergedByTwo(benchmark::State& state) { ByTwo(state, Precision::kF32); }
+void Bf16ByTwo(benchmark::State& state) { ByTwo(state, Precision::kBf16); }
+void Int8ByTwo(benchmark::State& state) { ByTwo(state, Precision::kInt8); }
+void Rows(benchmark::internal::Benchmark* cell) {
+  cell->RangeMultiplier(2)->Range(1, 128)->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(MergedByTwo)->Apply(Rows)->UseRealTime();
+BENCHMARK(Bf16ByTwo)->Apply(Rows)->UseRealTime();
+BENCHMARK(Int8ByTwo)->Apply(Rows)->UseRealTime();
+BENCHMARK(Merged)->Apply(Rows);
+BENCHMARK(Bf16)->Apply(Rows);
+BENCHMARK(Int8)->Apply(Rows);
+BENCHMARK(Primitive)->Apply(Rows);
 
 void SgemmPeak(benchmark::State& state) {
   UseOneThread();

@@ -99,6 +99,8 @@ absl::Status ElmoEngine::Run(absl::Span<const SentenceInput> inputs,
   const ScopedFlushDenormals flush_denormals;
   auto* w = static_cast<WorkspaceImpl*>(workspace);
   w->lstm.between_steps = w->between_steps ? &w->between_steps : nullptr;
+  w->lstm.team = w->team;
+  w->tokens.set_team(w->team);
   Plan(inputs, w);
   GatherTokenVectors(inputs, w);
   const LstmState state_size = LstmState::Zero(options_.lstm);

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "core/base/team.h"
 #include "core/engine/output_spec.h"
 #include "core/engine/word_cache.h"
 #include "core/model/lstm_state.h"
@@ -54,6 +55,11 @@ class Engine {
     // known. May call Run() with another workspace: that is how urgent
     // sentences overtake a long batch.
     std::function<void()> between_steps;
+
+    // Where not null: its helpers share the work of a Run() with this
+    // workspace, whose thread leads it. Not owned. Values do not depend on how
+    // many there are, when they come or go.
+    Team* team = nullptr;
   };
 
   virtual ~Engine() = default;

@@ -29,6 +29,8 @@ class TokenVectors {
     int64_t Add(std::string_view word, const CharEncoder& encoder);
     // [rows, padded_dim], after Fill().
     ConstMatrix vectors() const { return vectors_; }
+    // Shares the work of Fill(), if not null; not owned.
+    void set_team(Team* team) { scratch_.team = team; }
 
    private:
     friend class TokenVectors;

@@ -58,7 +58,7 @@ CharCnn::Convolution CharCnn::MakeConvolution(
   return result;
 }
 
-void CharCnn::Convolve(MatrixView<const uint16_t> ids, CharCnnScratch* scratch,
+void CharCnn::Convolve(MatrixView<const uint16_t> ids, float* buffer,
                        Matrix features) const {
   for (int64_t n = 0; n < ids.rows(); ++n) {
     const uint16_t* word = ids.row(n);
@@ -72,7 +72,7 @@ void CharCnn::Convolve(MatrixView<const uint16_t> ids, CharCnnScratch* scratch,
       args.ids = word;
       args.tables = convolution.tables.data();
       args.num_ids = kNumIds;
-      args.out = scratch->convolution.Get(1, convolution.padded_count).data();
+      args.out = buffer;
       kernels_.convolution_max(args);
       // The bias after the maximum: adding is monotone, rounding included.
       for (int64_t f = 0; f < convolution.count; ++f) {
@@ -94,13 +94,25 @@ void CharCnn::Run(MatrixView<const uint16_t> ids, CharCnnScratch* scratch,
   const int64_t words = ids.rows();
   const int64_t width = RoundUpToPanel(num_filters_);
   const Matrix features = scratch->features.Get(words, width);
-  Convolve(ids, scratch, features);
+  int64_t widest = 0;
+  for (const Convolution& convolution : convolutions_) {
+    widest = std::max(widest, convolution.padded_count);
+  }
+  Team* const team = scratch->team;
+  const Matrix buffers = scratch->convolution.Get(MaxMembers(team), widest);
+  ParallelFor(team, words, [&](int member, int64_t begin, int64_t end) {
+    Convolve(ids.Rows(begin, end - begin), buffers.row(member),
+             features.Rows(begin, end - begin));
+  });
   for (const HighwayLayer& highway : highways_) {
     const Matrix carry = scratch->carry.Get(words, width);
     const Matrix transform = scratch->transform.Get(words, width);
     const ConstMatrix x = features.Cols(0, num_filters_);
-    highway.carry.Multiply(kernels_, x, carry);
-    highway.transform.Multiply(kernels_, x, transform);
+    ParallelFor(
+        team, width / kPanel, [&](int member, int64_t begin, int64_t end) {
+          highway.carry.MultiplyPanels(kernels_, x, carry, begin, end);
+          highway.transform.MultiplyPanels(kernels_, x, transform, begin, end);
+        });
     kernels_.highway(carry.data(), transform.data(), features.data(),
                      features.size());
   }
@@ -109,7 +121,8 @@ void CharCnn::Run(MatrixView<const uint16_t> ids, CharCnnScratch* scratch,
       std::memcpy(out.row(n), features.row(n), padded_dim_ * sizeof(float));
     }
   } else {
-    projection_.Multiply(kernels_, features.Cols(0, num_filters_), out);
+    projection_.MultiplyTogether(kernels_, features.Cols(0, num_filters_), out,
+                                 team);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/base/aligned_buffer.h"
 #include "core/base/matrix_view.h"
+#include "core/base/team.h"
 #include "core/layers/kernels.h"
 #include "core/layers/packed_matrix.h"
 #include "core/layers/scratch.h"
@@ -18,7 +19,9 @@ struct CharCnnScratch {
   ScratchMatrix features;
   ScratchMatrix carry;
   ScratchMatrix transform;
-  ScratchMatrix convolution;
+  ScratchMatrix convolution;  // By member.
+  // Shares the work, if not null; not owned.
+  Team* team = nullptr;
 };
 
 // Words to token vectors (layer 0): character convolutions, maximum over the
@@ -64,7 +67,8 @@ class CharCnn {
 
   static Convolution MakeConvolution(ConstMatrix embedding,
                                      const ConvolutionWeights& weights);
-  void Convolve(MatrixView<const uint16_t> ids, CharCnnScratch* scratch,
+  // `buffer`: room for any convolution's [padded_count].
+  void Convolve(MatrixView<const uint16_t> ids, float* buffer,
                 Matrix features) const;
 
   const Kernels& kernels_;

@@ -45,8 +45,11 @@ struct GemmArgs {
 // Unit u's gates stand in panels 4 * (u / 16) + gate, column u % 16.
 struct LstmStepArgs {
   int64_t rows = 0;
-  int64_t depth = 0;                   // Width of h_prev.
-  int64_t units = 0;                   // Rounded up to kPanel.
+  int64_t depth = 0;  // Width of h_prev.
+  int64_t units = 0;  // Rounded up to kPanel.
+  // The units to compute, multiples of kPanel; all: [0, units).
+  int64_t begin = 0;
+  int64_t end = 0;
   const float* input_gates = nullptr;  // [rows, 4 * units]
   const float* h_prev = nullptr;       // [rows, depth]
   int64_t h_stride = 0;

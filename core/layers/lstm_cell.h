@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/matrix_view.h"
+#include "core/base/team.h"
 #include "core/layers/kernels.h"
 #include "core/layers/packed_narrow_matrix.h"
 #include "core/layers/packed_rows.h"
@@ -32,7 +33,7 @@ enum class LstmPath {
 struct LstmScratch {
   ScratchMatrix gates;          // merged: input product of a chunk of steps
   ScratchMatrix hidden;         // o * tanh(c), before the projection
-  ScratchMatrix group;          // merged: gates of one panel of units
+  ScratchMatrix group;          // merged: gates of one panel, by member
   NarrowRows narrow_input;      // low precisions: a chunk of steps
   NarrowRows narrow_h;          // low precisions
   NarrowRows narrow_hidden;     // low precisions
@@ -40,6 +41,8 @@ struct LstmScratch {
   ScratchBuffer<uint8_t> dnnl;  // primitive: oneDNN's scratchpad
   // Called before each step, if not null; not owned. See Engine::Workspace.
   const std::function<void()>* between_steps = nullptr;
+  // Shares the work of each step, if not null; not owned. The merged path only.
+  Team* team = nullptr;
 };
 
 // One cell, that is one layer in one direction: the recurrence over packed rows

@@ -39,8 +39,9 @@ absl::Status MergedLstmCell::Run(const PackedRows& rows, ConstMatrix input,
     const int64_t first = rows.offset(t);
     const int64_t count = rows.offset(end) - first;
     const Matrix gates = scratch->gates.Get(count, gate_columns);
-    input_.Multiply(kernels_, input.Rows(first, count).Cols(0, input_dim_),
-                    gates);
+    input_.MultiplyTogether(kernels_,
+                            input.Rows(first, count).Cols(0, input_dim_), gates,
+                            scratch->team);
     for (; t < end; ++t) {
       const int64_t active = rows.rows_at(t);
       if (scratch->between_steps != nullptr) (*scratch->between_steps)();
@@ -58,24 +59,31 @@ absl::Status MergedLstmCell::Run(const PackedRows& rows, ConstMatrix input,
 void MergedLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
                              Matrix c, LstmScratch* scratch) const {
   const Matrix hidden = scratch->hidden.Get(rows, padded_c());
-  LstmStepArgs step;
-  step.rows = rows;
-  step.depth = recurrent_.depth();
-  step.units = padded_c();
-  step.input_gates = gates.data();
-  step.h_prev = h.data();
-  step.h_stride = h.stride();
-  step.recurrent = recurrent_.data();
-  step.cell_clip = cell_clip_;
-  step.c = c.data();
-  step.hidden = hidden.data();
-  step.scratch = scratch->group.Get(rows, kGates * kPanel).data();
-  kernels_.lstm_step(step);
+  const Matrix groups =
+      scratch->group.Get(MaxMembers(scratch->team), rows * kGates * kPanel);
+  const auto part = [&](int member, int64_t begin, int64_t end) {
+    LstmStepArgs step;
+    step.rows = rows;
+    step.depth = recurrent_.depth();
+    step.units = padded_c();
+    step.begin = begin * kPanel;
+    step.end = end * kPanel;
+    step.input_gates = gates.data();
+    step.h_prev = h.data();
+    step.h_stride = h.stride();
+    step.recurrent = recurrent_.data();
+    step.cell_clip = cell_clip_;
+    step.c = c.data();
+    step.hidden = hidden.data();
+    step.scratch = groups.row(member);
+    kernels_.lstm_step(step);
+  };
+  ParallelFor(scratch->team, padded_c() / kPanel, part);
   if (projection_.empty()) {
     std::memcpy(h.data(), hidden.data(), rows * padded_h() * sizeof(float));
   } else {
-    projection_.Multiply(kernels_, hidden.Cols(0, projection_.depth()),
-                         h.Rows(0, rows), proj_clip_);
+    projection_.MultiplyTogether(kernels_, hidden.Cols(0, projection_.depth()),
+                                 h.Rows(0, rows), scratch->team, proj_clip_);
   }
 }
 

@@ -49,18 +49,32 @@ PackedMatrix::PackedMatrix(ConstMatrix weight, ConstMatrix bias,
 
 void PackedMatrix::Multiply(const Kernels& kernels, ConstMatrix a, Matrix c,
                             float clip) const {
+  MultiplyPanels(kernels, a, c, 0, panels_, clip);
+}
+
+void PackedMatrix::MultiplyTogether(const Kernels& kernels, ConstMatrix a,
+                                    Matrix c, Team* team, float clip) const {
+  ParallelFor(team, panels_, [&](int member, int64_t begin, int64_t end) {
+    MultiplyPanels(kernels, a, c, begin, end, clip);
+  });
+}
+
+void PackedMatrix::MultiplyPanels(const Kernels& kernels, ConstMatrix a,
+                                  Matrix c, int64_t begin, int64_t end,
+                                  float clip) const {
+  ELMO_DCHECK(0 <= begin && begin <= end && end <= panels_);
   ELMO_DCHECK(a.rows() == c.rows() && a.cols() == depth_);
   ELMO_DCHECK(c.cols() == padded_columns());
   GemmArgs args;
   args.rows = a.rows();
   args.depth = depth_;
-  args.panels = panels_;
+  args.panels = end - begin;
   args.a = a.data();
   args.a_stride = a.stride();
-  args.b = data_.data();
-  args.start = bias_.data();
+  args.b = data_.data() + begin * kPanel * depth_;
+  args.start = bias_.data() + begin * kPanel;
   args.start_stride = 0;
-  args.c = c.data();
+  args.c = c.data() + begin * kPanel;
   args.c_stride = c.stride();
   args.clip = clip;
   kernels.gemm(args);

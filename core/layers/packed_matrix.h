@@ -6,6 +6,7 @@
 #include "absl/types/span.h"
 #include "core/base/aligned_buffer.h"
 #include "core/base/matrix_view.h"
+#include "core/base/team.h"
 #include "core/layers/kernels.h"
 
 namespace elmo {
@@ -29,6 +30,7 @@ class PackedMatrix {
 
   bool empty() const { return panels_ == 0; }
   int64_t depth() const { return depth_; }
+  int64_t panels() const { return panels_; }
   int64_t padded_columns() const { return panels_ * kPanel; }
   const float* data() const { return data_.data(); }
 
@@ -36,6 +38,13 @@ class PackedMatrix {
   // padding columns become zero. clip > 0: clipped to +-clip.
   void Multiply(const Kernels& kernels, ConstMatrix a, Matrix c,
                 float clip = 0) const;
+  // The same for the panels [begin, end), that is for kPanel times as many
+  // columns of c; the others are left alone.
+  void MultiplyPanels(const Kernels& kernels, ConstMatrix a, Matrix c,
+                      int64_t begin, int64_t end, float clip = 0) const;
+  // Multiply() in parts of `team`, which may be null.
+  void MultiplyTogether(const Kernels& kernels, ConstMatrix a, Matrix c,
+                        Team* team, float clip = 0) const;
 
  private:
   int64_t depth_ = 0;

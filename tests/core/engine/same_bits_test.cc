@@ -185,6 +185,40 @@ TEST_P(SameBitsTest, OnManyThreadsAtOnce) {
   EXPECT_THAT(differences, ::testing::Each(IsEmpty()));
 }
 
+// Workers that have nothing to do share the steps of another's run, from
+// anywhere in it to anywhere: here they come and go all the time.
+TEST_P(SameBitsTest, WhoeverHelpsAndWhenever) {
+  const SameBitsChecker checker = MixedChecker(*engine_);
+  // Words are computed each time.
+  const auto uncached = MakeEngine(*model_, GetParam(), kNoCache);
+  for (const int helpers : {1, 2, 3}) {
+    Team team(helpers);
+    std::atomic<bool> done{false};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < helpers; ++i) {
+      threads.emplace_back([&] {
+        while (!done) team.Help();
+      });
+    }
+    const auto workspace = uncached->CreateWorkspace();
+    workspace->team = &team;
+    int64_t steps = 0;
+    workspace->between_steps = [&] {
+      ++steps % 7 == 0 ? team.Close() : team.Open();
+    };
+    // At least until somebody has helped.
+    bool helped = false;
+    for (uint64_t seed = 0; seed < 1 || !helped; ++seed) {
+      EXPECT_THAT(checker.CheckEverySize(seed, workspace.get()), IsEmpty());
+      helped |= team.TakeHelped();
+      if (GetParam().path == LstmPath::kPrimitive) break;
+    }
+    done = true;
+    team.Close();
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
 // Without this the tests above could pass on an engine that ignores its input.
 TEST_P(SameBitsTest, DifferentSentencesAndStartStatesGiveDifferentBits) {
   Sentence sentence{{"one", "two"}, AllLayers(), std::nullopt};

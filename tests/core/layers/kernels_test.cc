@@ -191,6 +191,7 @@ TEST_P(KernelsTest, LstmStepIsTheCellOfTheFormula) {
   args.rows = rows;
   args.depth = depth;
   args.units = units;
+  args.end = units;
   args.input_gates = gates.data();
   args.h_prev = h.data();
   args.h_stride = depth;
@@ -245,6 +246,7 @@ TEST_P(KernelsTest, LstmStepOfARowDoesNotDependOnTheOthers) {
     args.rows = rows;
     args.depth = depth;
     args.units = units;
+    args.end = units;
     args.input_gates = gates.data() + first * 4 * units;
     args.h_prev = h.data() + first * depth;
     args.h_stride = depth;
@@ -270,6 +272,48 @@ TEST_P(KernelsTest, LstmStepOfARowDoesNotDependOnTheOthers) {
           << "c of row " << r << " of " << rows;
     }
   }
+}
+
+TEST_P(KernelsTest, ProductAndStepAreTheSameInParts) {
+  TestRandom random(6);
+  const int64_t rows = 3, depth = 24, units = 5 * kPanel;
+  const std::vector<float> h = RandomValues(&random, rows * depth);
+  const std::vector<float> weight = RandomValues(&random, depth * 4 * units);
+  const PackedMatrix packed(ConstMatrix(weight.data(), depth, 4 * units), {});
+  const std::vector<float> start = RandomValues(&random, rows * units);
+  const ConstMatrix a(h.data(), rows, depth);
+  // All of [0, units), cut at `cuts`.
+  const auto run = [&](std::vector<int64_t> cuts) {
+    std::vector<float> gates(rows * 4 * units), hidden(rows * units);
+    std::vector<float> c = start, scratch(rows * 4 * kPanel);
+    const Matrix product(gates.data(), rows, 4 * units);
+    for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+      packed.MultiplyPanels(*kernels_, a, product, 4 * cuts[i],
+                            4 * cuts[i + 1]);
+    }
+    LstmStepArgs args;
+    args.rows = rows;
+    args.depth = depth;
+    args.units = units;
+    args.input_gates = gates.data();
+    args.h_prev = h.data();
+    args.h_stride = depth;
+    args.recurrent = packed.data();
+    args.c = c.data();
+    args.hidden = hidden.data();
+    args.scratch = scratch.data();
+    for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+      args.begin = cuts[i] * kPanel;
+      args.end = cuts[i + 1] * kPanel;
+      kernels_->lstm_step(args);
+    }
+    hidden.insert(hidden.end(), c.begin(), c.end());
+    hidden.insert(hidden.end(), gates.begin(), gates.end());
+    return hidden;
+  };
+  const std::vector<float> whole = run({0, 5});
+  EXPECT_EQ(run({0, 2, 5}), whole);
+  EXPECT_EQ(run({0, 1, 2, 3, 4, 5}), whole);
 }
 
 TEST_P(KernelsTest, ConvolutionTakesTheLargestWindowSum) {
