@@ -1,6 +1,6 @@
 #include "core/base/team.h"
 
-#include <sched.h>
+#include <time.h>
 
 #include "core/base/denormals.h"
 
@@ -8,7 +8,9 @@ namespace elmo {
 namespace {
 
 // Waiting, busily at first: some 50 us, more than the parts of a step are
-// apart. Then others that want the CPU go first, perhaps the one waited for.
+// apart. Then asleep, for moments. Not sched_yield(): two members that yield to
+// each other may stay on one CPU for good, beside one that is idle; who wakes
+// up is given that one.
 class Wait {
  public:
   void Once() {
@@ -17,7 +19,8 @@ class Wait {
       _mm_pause();
 #endif
     } else {
-      sched_yield();
+      const timespec moment = {0, 20000};
+      nanosleep(&moment, nullptr);
     }
   }
 
