@@ -66,4 +66,8 @@ void BatchCost::Observe(const Sample& batch) {
   scale_ *= 1 + kWeight * (ratio - 1);
 }
 
+void BatchCost::ObserveHelped(const Sample& batch) {
+  if (batch.time > Predict(batch.steps, batch.tokens)) Observe(batch);
+}
+
 }  // namespace elmo

@@ -7,7 +7,7 @@
 
 namespace elmo {
 
-// What a batch takes on one worker, learned from batches that ran:
+// What a batch takes on one worker alone, learned from batches that ran:
 //   time = per_step * (steps of its longest sentence) + per_token * tokens
 // The first part is the reading of the weights, which all rows share; the
 // second the arithmetic. Their ratio is the model's and comes from two batches
@@ -38,6 +38,11 @@ class BatchCost {
   // A batch that ran. One that stands out (the machine slept) counts for no
   // more than twice or half of what was predicted.
   void Observe(const Sample& batch);
+  // One that idle workers helped with. How much they did is theirs and the
+  // machine's to know: it says only that alone it would have taken at least as
+  // long. A promise must hold when the next arrival takes the helpers away, so
+  // what is predicted stays the time of a worker alone.
+  void ObserveHelped(const Sample& batch);
   // A prediction was acted upon without running anything. Wrong predictions
   // that refuse all work would otherwise never be put right.
   void Doubt() { scale_ *= 0.998; }

@@ -23,14 +23,17 @@ absl::StatusOr<std::unique_ptr<BatchModel>> BatchModel::Create(
 
 absl::Status BatchModel::Run(absl::Span<const SentenceInput> inputs,
                              const std::function<void()>& between_steps,
+                             Team* team,
                              absl::Span<SentenceOutput> outputs) const {
   absl::Status status;
   std::unique_ptr<Engine::Workspace> workspace;
   try {
     workspace = TakeWorkspace();
     workspace->between_steps = between_steps;
+    workspace->team = team;
     status = engine_->Run(inputs, workspace.get(), outputs);
     workspace->between_steps = nullptr;
+    workspace->team = nullptr;
     // After an exception it is dropped: nobody knows what it holds.
     PutBack(std::move(workspace));
   } catch (const std::exception& e) {
@@ -48,6 +51,11 @@ BatchCost BatchModel::cost() const {
 void BatchModel::Observe(const BatchCost::Sample& batch) const {
   MutexLock lock(&mu_);
   cost_.Observe(batch);
+}
+
+void BatchModel::ObserveHelped(const BatchCost::Sample& batch) const {
+  MutexLock lock(&mu_);
+  cost_.ObserveHelped(batch);
 }
 
 void BatchModel::Doubt() const {

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
+#include "core/base/team.h"
 #include "core/engine/engine.h"
 #include "server/batching/batch_cost.h"
 
@@ -27,14 +28,17 @@ class BatchModel {
 
   // Engine::Run with a workspace of this model. `between_steps`, which may be
   // empty, is called often while it runs, on this thread; it may call Run()
-  // again. Every failure is INTERNAL, whatever libraries below throw included:
-  // one bad batch must not end the process.
+  // again. `team`, which may be null, shares the work; this thread leads it.
+  // Every failure is INTERNAL, whatever libraries below throw included: one bad
+  // batch must not end the process.
   absl::Status Run(absl::Span<const SentenceInput> inputs,
-                   const std::function<void()>& between_steps,
+                   const std::function<void()>& between_steps, Team* team,
                    absl::Span<SentenceOutput> outputs) const;
 
   BatchCost cost() const;
   void Observe(const BatchCost::Sample& batch) const;
+  // See BatchCost::ObserveHelped().
+  void ObserveHelped(const BatchCost::Sample& batch) const;
   // See BatchCost::Doubt().
   void Doubt() const;
 

@@ -51,7 +51,7 @@ BatchCost::Sample SizeOf(const std::vector<SentenceTask>& batch) {
 // BatchModel::Run() for the tasks of a batch. INTERNAL also where memory runs
 // out before it: whatever happens, the owners must hear of it.
 absl::Status RunTasks(const std::vector<SentenceTask>& batch,
-                      const std::function<void()>& between_steps,
+                      const std::function<void()>& between_steps, Team* team,
                       std::vector<SentenceOutput>* outputs) {
   try {
     std::vector<SentenceInput> inputs;
@@ -61,7 +61,7 @@ absl::Status RunTasks(const std::vector<SentenceTask>& batch,
       inputs.push_back(batch[i].input);
       (*outputs)[i].final_state = batch[i].final_state;
     }
-    return batch.front().model->Run(inputs, between_steps,
+    return batch.front().model->Run(inputs, between_steps, team,
                                     absl::MakeSpan(*outputs));
   } catch (const std::exception& e) {
     return absl::InternalError(absl::StrCat("engine: ", e.what()));
@@ -105,7 +105,7 @@ absl::StatusOr<std::unique_ptr<BatchScheduler>> BatchScheduler::Create(
 BatchScheduler::BatchScheduler(const Options& options)
     : options_(options), queue_(options.queue) {
   for (int i = 0; i < options.workers; ++i) {
-    running_.push_back(std::make_unique<Running>());
+    running_.push_back(std::make_unique<Running>(options.workers - 1));
   }
 }
 
@@ -163,7 +163,47 @@ void BatchScheduler::Wake() {
   for (const auto& running : running_) {
     running->look.store(true, std::memory_order_relaxed);
   }
+  UpdateTeams();
   work_available_.NotifyAll();
+}
+
+void BatchScheduler::UpdateTeams() {
+  const bool open = queue_.empty();
+  for (const auto& running : running_) {
+    if (open && running->runs) {
+      running->team.Open();
+    } else {
+      running->team.Close();
+    }
+  }
+}
+
+BatchScheduler::Running* BatchScheduler::WhoWantsHelp() {
+  Running* least = nullptr;
+  for (const auto& running : running_) {
+    if (!running->runs || running->helpers >= running->team.max_members() - 1) {
+      continue;
+    }
+    if (least == nullptr || running->helpers < least->helpers) {
+      least = running.get();
+    }
+  }
+  return least;
+}
+
+void BatchScheduler::HelpOrWait() {
+  Running* const leader = WhoWantsHelp();
+  if (leader == nullptr) {
+    work_available_.Wait(&mu_);
+    return;
+  }
+  ++helping_;
+  ++leader->helpers;
+  mu_.Unlock();
+  leader->team.Help();
+  mu_.Lock();
+  --leader->helpers;
+  --helping_;
 }
 
 absl::Status BatchScheduler::Admit(const std::vector<SentenceTask>& tasks,
@@ -283,7 +323,7 @@ int64_t BatchScheduler::queued_sentences() const {
 
 int BatchScheduler::busy_workers() const {
   MutexLock lock(&mu_);
-  return options_.workers - free_workers_;
+  return options_.workers - free_workers_ + helping_;
 }
 
 void BatchScheduler::Work(Running* running) {
@@ -297,18 +337,26 @@ void BatchScheduler::Work(Running* running) {
     next = {};  // Lets go of the owners before the next wait.
     MutexLock lock(&mu_);
     running->overtaking_left = Duration::zero();  // Nothing to overtake now.
+    running->runs = false;
+    UpdateTeams();
     ++free_workers_;
   }
 }
 
 bool BatchScheduler::NextBatch(Running* running, SentenceQueue::Next* next) {
   MutexLock lock(&mu_);
-  while (queue_.empty() && !draining_) work_available_.Wait(&mu_);
+  while (queue_.empty() && !draining_) HelpOrWait();
   if (queue_.empty()) return false;
   const TimePoint now = SteadyNow();
   *next = queue_.PopBatch(now, free_workers_);
   --free_workers_;
   Begin(*next, now, running);
+  running->runs = !next->batch.empty();
+  UpdateTeams();
+  // To help.
+  if (running->runs && queue_.empty() && free_workers_ > helping_) {
+    work_available_.NotifyAll();
+  }
   return true;
 }
 
@@ -338,9 +386,12 @@ void BatchScheduler::RunUrgent(Running* running) {
   const TimePoint start = SteadyNow();
   {
     MutexLock lock(&mu_);
+    // What came is theirs who are about to take it.
+    if (free_workers_ > 0) return;
     running->look.store(false, std::memory_order_relaxed);
     next = queue_.PopUrgent(start, running->clients, running->clock,
                             running->overtaking_left);
+    UpdateTeams();
   }
   if (next.empty()) return;
   ObserveDead(next);
@@ -386,9 +437,13 @@ void BatchScheduler::RunBatch(std::vector<SentenceTask> batch,
   const BatchModel& model = *batch.front().model;
   std::vector<SentenceOutput> outputs;
   std::function<void()> between_steps;
-  if (running != nullptr) between_steps = [=] { RunUrgent(running); };
+  Team* team = nullptr;
+  if (running != nullptr) {
+    between_steps = [=] { RunUrgent(running); };
+    team = &running->team;
+  }
   const TimePoint start = SteadyNow();
-  const absl::Status status = RunTasks(batch, between_steps, &outputs);
+  const absl::Status status = RunTasks(batch, between_steps, team, &outputs);
   const Duration compute_time = SteadyNow() - start;
   const Duration own_time =
       compute_time -
@@ -396,7 +451,11 @@ void BatchScheduler::RunBatch(std::vector<SentenceTask> batch,
   if (status.ok()) {
     BatchCost::Sample sample = SizeOf(batch);
     sample.time = own_time;
-    model.Observe(sample);
+    if (team != nullptr && team->TakeHelped()) {
+      model.ObserveHelped(sample);
+    } else {
+      model.Observe(sample);
+    }
   }
   ObserveBatch(batch, start, own_time);
 

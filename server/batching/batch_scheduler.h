@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
+#include "core/base/team.h"
 #include "server/batching/batch_observer.h"
 #include "server/batching/sentence_queue.h"
 
@@ -18,6 +19,9 @@ namespace elmo {
 // Runs sentences on worker threads. A free worker pulls what waits; nothing
 // waits for company. What is next is SentenceQueue's decision, what it will
 // take BatchCost's; this is the lock, the clock and the threads around them.
+//
+// While nothing waits, workers that have nothing to do share the work of a
+// batch that runs; as soon as something comes they leave it and take that.
 //
 // A sentence that cannot be done by its deadline is refused at once. Where all
 // workers are busy and a client with little to do comes, its sentences run
@@ -80,6 +84,7 @@ class BatchScheduler {
   // Tokens and sentences that wait for a worker.
   int64_t queued_tokens() const;
   int64_t queued_sentences() const;
+  // Those that run a batch, or help with one.
   int busy_workers() const;
 
  private:
@@ -93,6 +98,13 @@ class BatchScheduler {
     // Something came since it looked last: a hint, cheap enough to ask at
     // every step.
     std::atomic<bool> look{false};
+    // Those that help with the batch; open while nothing else waits. The
+    // worker leads it.
+    Team team;
+    bool runs = false;  // A batch, from Begin() on.
+    int helpers = 0;    // In the team, or on their way in or out.
+
+    explicit Running(int max_helpers) : team(max_helpers) {}
   };
 
   explicit BatchScheduler(const Options& options);
@@ -111,6 +123,13 @@ class BatchScheduler {
   absl::Status Admit(const std::vector<SentenceTask>& tasks, TimePoint now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Work(Running* running);
+  // Lets idle workers help with what runs, or calls them off, as the queue is
+  // empty or not.
+  void UpdateTeams() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The batch that has the fewest helpers; null where none wants any.
+  Running* WhoWantsHelp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Helps with a batch, or waits, until something may have changed.
+  void HelpOrWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // False when the worker is to end.
   bool NextBatch(Running* running, SentenceQueue::Next* next);
   // Between two steps of the worker's batch.
@@ -130,7 +149,9 @@ class BatchScheduler {
   SentenceQueue queue_ ABSL_GUARDED_BY(mu_);
   bool accepting_ ABSL_GUARDED_BY(mu_) = true;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  // Those that run no batch: they wait for work, or help until it comes.
   int free_workers_ ABSL_GUARDED_BY(mu_) = 0;
+  int helping_ ABSL_GUARDED_BY(mu_) = 0;  // Of free_workers_.
   // By worker. `overtaken` and what only RunBatch uses are the worker's own;
   // the rest is guarded by mu_.
   std::vector<std::unique_ptr<Running>> running_;

@@ -1,6 +1,7 @@
 #ifndef ELMO_TESTS_TESTING_FAKE_ENGINE_H_
 #define ELMO_TESTS_TESTING_FAKE_ENGINE_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,8 +38,11 @@ class FakeEngine final : public Engine {
   // those that run between the steps of another.
   void Block();
   void Unblock();
-  // Runs that wait take a step: what is between steps happens once.
+  // Runs that wait take a step: what is between steps happens once, then each
+  // one's team shares some work.
   void Step();
+  // Parts of such work that helpers have done.
+  int parts_of_helpers() const { return parts_of_helpers_; }
   // Until `count` runs in all have begun.
   void WaitForRuns(int count) const;
   // Every later run fails so; OK: they succeed again.
@@ -56,6 +60,7 @@ class FakeEngine final : public Engine {
   mutable std::vector<std::vector<Tokens>> batches_ ABSL_GUARDED_BY(mu_);
   bool blocked_ ABSL_GUARDED_BY(mu_) = false;
   mutable int steps_ ABSL_GUARDED_BY(mu_) = 0;
+  mutable std::atomic<int> parts_of_helpers_{0};
   bool throw_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 };

@@ -82,5 +82,14 @@ TEST(BatchCostTest, DoubtMakesTheNextPredictionSmaller) {
   EXPECT_GT(cost.Predict(10, 100), before * 9 / 10);
 }
 
+TEST(BatchCostTest, HelpedBatchSaysOnlyThatAloneItTakesAtLeastAsLong) {
+  BatchCost cost = Known();
+  const Duration alone = cost.Predict(10, 10);
+  cost.ObserveHelped({10, 10, alone / 2});
+  EXPECT_EQ(cost.Predict(10, 10), alone);
+  cost.ObserveHelped({10, 10, 2 * alone});
+  EXPECT_GT(cost.Predict(10, 10), alone);
+}
+
 }  // namespace
 }  // namespace elmo::testing

@@ -44,7 +44,8 @@ class BatchModelTest : public ::testing::Test {
     const std::vector<std::string> tokens = {"a"};
     const SentenceInput input = {tokens, &output, nullptr};
     SentenceOutput result;
-    return model_->Run({&input, 1}, between_steps, {&result, 1});
+    return model_->Run({&input, 1}, between_steps, /*team=*/nullptr,
+                       {&result, 1});
   }
 
   FakeEngine engine_;

@@ -61,6 +61,11 @@ class BatchSchedulerTest : public ::testing::Test {
     return owner;
   }
 
+  // Until so many workers run a batch or help.
+  void WaitForBusy(int workers) const {
+    while (scheduler_->busy_workers() != workers) std::this_thread::yield();
+  }
+
   FakeEngine engine_;
   const std::unique_ptr<BatchModel> model_ =
       *BatchModel::Create(&engine_, /*workers=*/1, kCost);
@@ -457,6 +462,94 @@ TEST_F(BatchSchedulerTest, WhatBelongsToAcceptedWorkIsTakenUntilTheDrain) {
   tasks = RecordingOwner::Tasks(late, TimePoint::max(), 0, model_.get());
   EXPECT_THAT(scheduler_->SubmitAccepted(&tasks),
               StatusIs(absl::StatusCode::kUnavailable, _));
+}
+
+TEST_F(BatchSchedulerTest, IdleWorkersHelpWithWhatRuns) {
+  Start(/*workers=*/3);
+  const Owner running = Occupy();
+  WaitForBusy(3);
+  for (int parts = engine_.parts_of_helpers();
+       parts == engine_.parts_of_helpers();) {
+    engine_.Step();
+    std::this_thread::yield();
+  }
+  engine_.Unblock();
+  running->WaitForAll();
+  EXPECT_THAT(running->end(0), IsOk());
+  WaitForBusy(0);
+}
+
+TEST_F(BatchSchedulerTest, HelperTakesWhatComesAtOnce) {
+  Start(/*workers=*/2);
+  const Owner first = Occupy();
+  WaitForBusy(2);
+  const Owner second = OwnerOf({{"a"}});
+  ASSERT_THAT(Submit(second), IsOk());
+  engine_.WaitForRuns(2);  // Though the first makes no step.
+  const int parts = engine_.parts_of_helpers();
+  engine_.Step();
+  EXPECT_EQ(engine_.parts_of_helpers(), parts);  // Nobody is left to help.
+  engine_.Unblock();
+  first->WaitForAll();
+  second->WaitForAll();
+}
+
+// It would be done twice as late, if the batch took it in between two steps.
+TEST_F(BatchSchedulerTest, NothingOvertakesWhileAHelperCanTakeIt) {
+  for (int round = 0; round < 20; ++round) {
+    Start(/*workers=*/2);
+    engine_.Block();
+    const int runs = static_cast<int>(engine_.batches().size());
+    const Owner batch = OwnerOf({std::vector<std::string>(500, "w")});
+    ASSERT_THAT(Submit(batch, TimePoint::max(), /*client=*/1), IsOk());
+    engine_.WaitForRuns(runs + 1);
+    WaitForBusy(2);
+    const Owner other = OwnerOf({{"a"}});
+    ASSERT_THAT(Submit(other, TimePoint::max(), /*client=*/2), IsOk());
+    engine_.Step();
+    engine_.WaitForRuns(runs + 2);
+    // Held up, which it would not be between two steps.
+    EXPECT_EQ(other->num_ends(), 0);
+    engine_.Unblock();
+    other->WaitForAll();
+    batch->WaitForAll();
+  }
+}
+
+TEST_F(BatchSchedulerTest, HelpersComeAndGoWithTheLoad) {
+  Start(/*workers=*/3);
+  std::atomic<bool> done{false};
+  engine_.Block();
+  std::thread stepper([&] {
+    // Ends each run after a step or so, with and without others beside it.
+    while (!done) {
+      engine_.Block();
+      engine_.Step();
+      std::this_thread::yield();
+      engine_.Unblock();
+    }
+  });
+  std::vector<Owner> owners(300);
+  for (size_t i = 0; i < owners.size(); ++i) {
+    owners[i] = OwnerOf({{"a"}, {"b", "c"}});
+    ASSERT_THAT(Submit(owners[i], TimePoint::max(), /*client=*/i % 5), IsOk());
+    if (i % 3 == 0) owners[i]->WaitForAll();
+  }
+  scheduler_->Drain();
+  done = true;
+  stepper.join();
+  for (const Owner& owner : owners) EXPECT_EQ(owner->num_ends(), 2);
+}
+
+TEST_F(BatchSchedulerTest, DrainEndsHelpersToo) {
+  Start(/*workers=*/3);
+  const Owner running = Occupy();
+  WaitForBusy(3);
+  std::thread drain([&] { scheduler_->Drain(); });
+  while (scheduler_->accepting()) std::this_thread::yield();
+  engine_.Unblock();
+  drain.join();
+  EXPECT_THAT(running->end(0), IsOk());
 }
 
 TEST_F(BatchSchedulerTest, RetryAfterGrowsWithWhatWaits) {
