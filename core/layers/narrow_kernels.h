@@ -53,12 +53,12 @@ struct NarrowGemmArgs {
 };
 
 // One time step of an LSTM cell, as LstmStepArgs has it, for the units
-// [begin_unit, end_unit), multiples of kPanel. `hidden` is narrowed at once.
+// [begin, end), multiples of kPanel. `hidden` is narrowed at once.
 struct NarrowStepArgs {
   int64_t rows = 0;
   int64_t units = 0;  // Rounded up to kPanel: the width of c and input_gates.
-  int64_t begin_unit = 0;
-  int64_t end_unit = 0;
+  int64_t begin = 0;
+  int64_t end = 0;
   const float* input_gates = nullptr;  // [rows, 4 * units]
   int64_t words = 0;
   const uint32_t* h_prev = nullptr;  // [rows, words]

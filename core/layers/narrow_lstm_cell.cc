@@ -66,7 +66,8 @@ absl::Status NarrowLstmCell::Run(const PackedRows& rows, ConstMatrix input,
     scratch->narrow_input.Fill(kernels_, input.Rows(first, count),
                                input_bound_);
     const Matrix gates = scratch->gates.Get(count, input_.padded_columns());
-    input_.Multiply(kernels_, scratch->narrow_input, gates);
+    input_.MultiplyTogether(kernels_, scratch->narrow_input, gates,
+                            scratch->team);
     for (; t < end; ++t) {
       const int64_t active = rows.rows_at(t);
       if (scratch->between_steps != nullptr) (*scratch->between_steps)();
@@ -83,33 +84,40 @@ absl::Status NarrowLstmCell::Run(const PackedRows& rows, ConstMatrix input,
 
 void NarrowLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
                              Matrix c, LstmScratch* scratch) const {
-  NarrowStepArgs step;
-  step.rows = rows;
-  step.units = padded_c();
-  step.begin_unit = 0;
-  step.end_unit = padded_c();
-  step.input_gates = gates.data();
-  step.words = recurrent_.words();
-  step.h_prev = scratch->narrow_h.data();
-  step.h_stride = scratch->narrow_h.stride();
-  step.recurrent = recurrent_.data();
-  step.scales = recurrent_.scales(scratch->narrow_h.scales());
-  step.cell_clip = cell_clip_;
-  step.c = c.data();
-  step.hidden = scratch->narrow_hidden.data();
-  step.hidden_stride = scratch->narrow_hidden.stride();
-  step.hidden_bound = hidden_bound_;
-  if (projection_.empty()) {
-    step.wide_hidden = h.data();
-    step.wide_stride = h.stride();
-  }
-  step.scratch = scratch->group.Get(rows, kGates * kPanel).data();
-  kernels_.lstm_step(step);
+  NarrowRows& narrow_h = scratch->narrow_h;
+  NarrowRows& hidden = scratch->narrow_hidden;
+  const Matrix groups =
+      scratch->group.Get(MaxMembers(scratch->team), rows * kGates * kPanel);
+  const auto part = [&](int member, int64_t begin, int64_t end) {
+    NarrowStepArgs step;
+    step.rows = rows;
+    step.units = padded_c();
+    step.begin = begin * kPanel;
+    step.end = end * kPanel;
+    step.input_gates = gates.data();
+    step.words = recurrent_.words();
+    step.h_prev = narrow_h.data();
+    step.h_stride = narrow_h.stride();
+    step.recurrent = recurrent_.data();
+    step.scales = recurrent_.scales(narrow_h.scales());
+    step.cell_clip = cell_clip_;
+    step.c = c.data();
+    step.hidden = hidden.data();
+    step.hidden_stride = hidden.stride();
+    step.hidden_bound = hidden_bound_;
+    if (projection_.empty()) {
+      step.wide_hidden = h.data();
+      step.wide_stride = h.stride();
+    }
+    step.scratch = groups.row(member);
+    kernels_.lstm_step(step);
+  };
+  ParallelFor(scratch->team, padded_c() / kPanel, part);
   if (!projection_.empty()) {
-    projection_.Multiply(kernels_, scratch->narrow_hidden, h.Rows(0, rows),
-                         proj_clip_);
+    projection_.MultiplyTogether(kernels_, hidden, h.Rows(0, rows),
+                                 scratch->team, proj_clip_);
   }
-  scratch->narrow_h.Fill(kernels_, h.Rows(0, rows), h_bound_);
+  narrow_h.Fill(kernels_, h.Rows(0, rows), h_bound_);
 }
 
 }  // namespace elmo

@@ -124,21 +124,33 @@ NarrowScales PackedNarrowMatrix::scales(const float* row_scales) const {
 void PackedNarrowMatrix::Multiply(const NarrowKernels& kernels,
                                   const NarrowRows& a, Matrix c,
                                   float clip) const {
+  MultiplyTogether(kernels, a, c, /*team=*/nullptr, clip);
+}
+
+void PackedNarrowMatrix::MultiplyTogether(const NarrowKernels& kernels,
+                                          const NarrowRows& a, Matrix c,
+                                          Team* team, float clip) const {
   ELMO_DCHECK(c.cols() == padded_columns());
-  NarrowGemmArgs args;
-  args.rows = c.rows();
-  args.words = words_;
-  args.panels = panels_;
-  args.a = a.data();
-  args.a_stride = a.stride();
-  args.b = data_.data();
-  args.scales = scales(a.scales());
-  args.start = bias_.data();
-  args.start_stride = 0;
-  args.c = c.data();
-  args.c_stride = c.stride();
-  args.clip = clip;
-  kernels.gemm(args);
+  ParallelFor(team, panels_, [&](int member, int64_t begin, int64_t end) {
+    NarrowGemmArgs args;
+    args.rows = c.rows();
+    args.words = words_;
+    args.panels = end - begin;
+    args.a = a.data();
+    args.a_stride = a.stride();
+    args.b = data_.data() + begin * kPanel * words_;
+    args.scales = scales(a.scales());
+    if (precision_ == Precision::kInt8) {
+      args.scales.columns += begin * kPanel;
+      args.scales.zero += begin * kPanel;
+    }
+    args.start = bias_.data() + begin * kPanel;
+    args.start_stride = 0;
+    args.c = c.data() + begin * kPanel;
+    args.c_stride = c.stride();
+    args.clip = clip;
+    kernels.gemm(args);
+  });
 }
 
 }  // namespace elmo

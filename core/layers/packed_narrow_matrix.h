@@ -6,6 +6,7 @@
 #include "absl/types/span.h"
 #include "core/base/aligned_buffer.h"
 #include "core/base/matrix_view.h"
+#include "core/base/team.h"
 #include "core/layers/narrow_kernels.h"
 #include "core/layers/scratch.h"
 
@@ -61,6 +62,9 @@ class PackedNarrowMatrix {
   // clip > 0: clipped to +-clip.
   void Multiply(const NarrowKernels& kernels, const NarrowRows& a, Matrix c,
                 float clip = 0) const;
+  // Likewise, the panels shared among the members of `team`; null: alone.
+  void MultiplyTogether(const NarrowKernels& kernels, const NarrowRows& a,
+                        Matrix c, Team* team, float clip = 0) const;
 
  private:
   void PackPanel(int64_t panel, ConstMatrix weight, const int64_t* source);

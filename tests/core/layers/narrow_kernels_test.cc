@@ -232,11 +232,11 @@ TEST_P(NarrowKernelsTest, AStepFollowsTheFormulaWhateverTheRows) {
     step.wide_stride = kUnits;
     step.scratch = scratch.data();
     // In two parts, as two workers do it.
-    step.begin_unit = 0;
-    step.end_unit = 16;
+    step.begin = 0;
+    step.end = 16;
     kernels_->lstm_step(step);
-    step.begin_unit = 16;
-    step.end_unit = kUnits;
+    step.begin = 16;
+    step.end = kUnits;
     kernels_->lstm_step(step);
 
     if (rows == kKinds) {
@@ -295,7 +295,7 @@ TEST_P(NarrowKernelsTest, GatesAtTheirEndsAreFinite) {
     std::vector<float> c(kUnits, 0.5f), wide(kUnits), scratch(64);
     NarrowStepArgs step;
     step.rows = 1;
-    step.units = step.end_unit = kUnits;
+    step.units = step.end = kUnits;
     step.input_gates = gates.data();
     step.words = recurrent.words();
     step.h_prev = h.data();
