@@ -57,7 +57,8 @@ struct LstmStepArgs {
   float cell_clip = 0;               // 0: no clip.
   float* c = nullptr;                // [rows, units], in and out
   float* hidden = nullptr;           // [rows, units], out
-  float* scratch = nullptr;          // [rows, 4 * kPanel]
+  int64_t hidden_stride = 0;
+  float* scratch = nullptr;  // [rows, 4 * kPanel]
 };
 
 // The character convolution of one word by table: each window's sum of `width`

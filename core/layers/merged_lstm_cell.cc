@@ -58,7 +58,7 @@ absl::Status MergedLstmCell::Run(const PackedRows& rows, ConstMatrix input,
 
 void MergedLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
                              Matrix c, LstmScratch* scratch) const {
-  const Matrix hidden = scratch->hidden.Get(rows, padded_c());
+  const Matrix hidden = scratch->hidden.GetApart(rows, padded_c());
   const Matrix groups =
       scratch->group.Get(MaxMembers(scratch->team), rows * kGates * kPanel);
   const auto part = [&](int member, int64_t begin, int64_t end) {
@@ -75,12 +75,15 @@ void MergedLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
     step.cell_clip = cell_clip_;
     step.c = c.data();
     step.hidden = hidden.data();
+    step.hidden_stride = hidden.stride();
     step.scratch = groups.row(member);
     kernels_.lstm_step(step);
   };
   ParallelFor(scratch->team, padded_c() / kPanel, part);
   if (projection_.empty()) {
-    std::memcpy(h.data(), hidden.data(), rows * padded_h() * sizeof(float));
+    for (int64_t r = 0; r < rows; ++r) {
+      std::memcpy(h.row(r), hidden.row(r), padded_h() * sizeof(float));
+    }
   } else {
     projection_.MultiplyTogether(kernels_, hidden.Cols(0, projection_.depth()),
                                  h.Rows(0, rows), scratch->team, proj_clip_);

@@ -35,6 +35,12 @@ class ScratchMatrix {
   Matrix Get(int64_t rows, int64_t cols) {
     return Matrix(buffer_.Get(rows * cols), rows, cols);
   }
+  // With a cache line between the rows. Rows that are a power of two apart fall
+  // into the same few places of a cache and push each other out.
+  Matrix GetApart(int64_t rows, int64_t cols) {
+    const int64_t stride = cols + 16;
+    return Matrix(buffer_.Get(rows * stride), rows, cols, stride);
+  }
 
  private:
   ScratchBuffer<float> buffer_;

@@ -199,6 +199,7 @@ TEST_P(KernelsTest, LstmStepIsTheCellOfTheFormula) {
   args.cell_clip = clip;
   args.c = c.data();
   args.hidden = hidden.data();
+  args.hidden_stride = units;
   args.scratch = scratch.data();
   kernels_->lstm_step(args);
 
@@ -254,6 +255,7 @@ TEST_P(KernelsTest, LstmStepOfARowDoesNotDependOnTheOthers) {
     args.cell_clip = 0.5f;
     args.c = c.data();
     args.hidden = hidden.data();
+    args.hidden_stride = units;
     args.scratch = scratch.data();
     kernels_->lstm_step(args);
     hidden.insert(hidden.end(), c.begin(), c.end());
@@ -301,6 +303,7 @@ TEST_P(KernelsTest, ProductAndStepAreTheSameInParts) {
     args.recurrent = packed.data();
     args.c = c.data();
     args.hidden = hidden.data();
+    args.hidden_stride = units;
     args.scratch = scratch.data();
     for (size_t i = 0; i + 1 < cuts.size(); ++i) {
       args.begin = cuts[i] * kPanel;
