@@ -16,7 +16,7 @@ extern const NarrowKernels kKernels;
 int64_t NarrowStride(Precision precision, int64_t depth) {
   constexpr int64_t kLine = 64;  // Bytes.
   const int64_t bytes = precision == Precision::kBf16 ? 2 * depth : depth;
-  return (bytes + kLine - 1) / kLine * (kLine / 4);
+  return ((bytes + kLine - 1) / kLine | 1) * (kLine / 4);
 }
 
 const NarrowKernels& NarrowKernelsFor(Precision precision) {

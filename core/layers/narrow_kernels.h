@@ -25,7 +25,8 @@ namespace elmo {
 // whatever they are; 0: the largest magnitude of the row decides.
 using NarrowBound = float;
 
-// Distance between rows of a left factor, in words: whole cache lines.
+// Distance between rows of a left factor, in words: whole cache lines, an odd
+// number, so that rows do not fight for the same places in the cache.
 int64_t NarrowStride(Precision precision, int64_t depth);
 
 // What int8 adds to a product; null in bf16.
