@@ -50,6 +50,7 @@ struct LstmStepArgs {
   // The units to compute, multiples of kPanel; all: [0, units).
   int64_t begin = 0;
   int64_t end = 0;
+  bool backward = false;               // The last unit first.
   const float* input_gates = nullptr;  // [rows, 4 * units]
   const float* h_prev = nullptr;       // [rows, depth]
   int64_t h_stride = 0;

@@ -45,8 +45,11 @@ absl::Status MergedLstmCell::Run(const PackedRows& rows, ConstMatrix input,
     for (; t < end; ++t) {
       const int64_t active = rows.rows_at(t);
       if (scratch->between_steps != nullptr) (*scratch->between_steps)();
-      RunStep(active, gates.Rows(rows.offset(t) - first, active), h, c,
-              scratch);
+      // To and fro over the weights: what the last step read last is what a
+      // cache that is smaller than they are still has.
+      const bool backward = t % 2 == 1;
+      RunStep(active, backward, gates.Rows(rows.offset(t) - first, active), h,
+              c, scratch);
       for (int64_t r = 0; r < active; ++r) {
         std::memcpy(output.row(rows.offset(t) + r), h.row(r),
                     padded_h() * sizeof(float));
@@ -56,8 +59,8 @@ absl::Status MergedLstmCell::Run(const PackedRows& rows, ConstMatrix input,
   return absl::OkStatus();
 }
 
-void MergedLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
-                             Matrix c, LstmScratch* scratch) const {
+void MergedLstmCell::RunStep(int64_t rows, bool backward, ConstMatrix gates,
+                             Matrix h, Matrix c, LstmScratch* scratch) const {
   const Matrix hidden = scratch->hidden.GetApart(rows, padded_c());
   const Matrix groups =
       scratch->group.Get(MaxMembers(scratch->team), rows * kGates * kPanel);
@@ -68,6 +71,7 @@ void MergedLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
     step.units = padded_c();
     step.begin = begin * kPanel;
     step.end = end * kPanel;
+    step.backward = backward;
     step.input_gates = gates.data();
     step.h_prev = h.data();
     step.h_stride = h.stride();

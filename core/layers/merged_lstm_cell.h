@@ -25,8 +25,8 @@ class MergedLstmCell final : public LstmCell {
   // 16 MB, which still leaves room in a third-level cache.
   static constexpr int64_t kChunkRows = 256;
 
-  void RunStep(int64_t rows, ConstMatrix gates, Matrix h, Matrix c,
-               LstmScratch* scratch) const;
+  void RunStep(int64_t rows, bool backward, ConstMatrix gates, Matrix h,
+               Matrix c, LstmScratch* scratch) const;
 
   const Kernels& kernels_;
   const float cell_clip_;

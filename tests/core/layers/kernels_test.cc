@@ -276,7 +276,7 @@ TEST_P(KernelsTest, LstmStepOfARowDoesNotDependOnTheOthers) {
   }
 }
 
-TEST_P(KernelsTest, ProductAndStepAreTheSameInParts) {
+TEST_P(KernelsTest, ProductAndStepAreTheSameInPartsAndBackward) {
   TestRandom random(6);
   const int64_t rows = 3, depth = 24, units = 5 * kPanel;
   const std::vector<float> h = RandomValues(&random, rows * depth);
@@ -285,7 +285,7 @@ TEST_P(KernelsTest, ProductAndStepAreTheSameInParts) {
   const std::vector<float> start = RandomValues(&random, rows * units);
   const ConstMatrix a(h.data(), rows, depth);
   // All of [0, units), cut at `cuts`.
-  const auto run = [&](std::vector<int64_t> cuts) {
+  const auto run = [&](std::vector<int64_t> cuts, bool backward = false) {
     std::vector<float> gates(rows * 4 * units), hidden(rows * units);
     std::vector<float> c = start, scratch(rows * 4 * kPanel);
     const Matrix product(gates.data(), rows, 4 * units);
@@ -305,6 +305,7 @@ TEST_P(KernelsTest, ProductAndStepAreTheSameInParts) {
     args.hidden = hidden.data();
     args.hidden_stride = units;
     args.scratch = scratch.data();
+    args.backward = backward;
     for (size_t i = 0; i + 1 < cuts.size(); ++i) {
       args.begin = cuts[i] * kPanel;
       args.end = cuts[i + 1] * kPanel;
@@ -317,6 +318,8 @@ TEST_P(KernelsTest, ProductAndStepAreTheSameInParts) {
   const std::vector<float> whole = run({0, 5});
   EXPECT_EQ(run({0, 2, 5}), whole);
   EXPECT_EQ(run({0, 1, 2, 3, 4, 5}), whole);
+  EXPECT_EQ(run({0, 5}, /*backward=*/true), whole);
+  EXPECT_EQ(run({0, 3, 5}, /*backward=*/true), whole);
 }
 
 TEST_P(KernelsTest, ConvolutionTakesTheLargestWindowSum) {
