@@ -21,11 +21,6 @@ if(ELMO_SANITIZE)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(elmo_flags INTERFACE -fsanitize=${ELMO_SANITIZE})
 endif()
-if(ELMO_FUZZ)
-  target_compile_options(elmo_flags INTERFACE
-    -fsanitize=fuzzer-no-link,address,undefined)
-  target_link_options(elmo_flags INTERFACE -fsanitize=address,undefined)
-endif()
 
 # elmo_library(NAME SRCS ... [DEPS ...] [PUBLIC_DEPS ...])
 # PUBLIC_DEPS: what a header of the library shows. SRCS may be empty: then the
@@ -36,6 +31,9 @@ function(elmo_library name)
     add_library(${name} STATIC ${ARG_SRCS})
     target_link_libraries(${name}
       PUBLIC ${ARG_PUBLIC_DEPS} PRIVATE elmo_flags ${ARG_DEPS})
+    if(ELMO_FUZZ)
+      target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   else()
     add_library(${name} INTERFACE)
@@ -58,12 +56,15 @@ function(elmo_command_line)
 endfunction()
 
 # elmo_test(PATH DEPS ... [LABELS ...]): tests/PATH.cc becomes one executable,
-# its cases are found by name. Labels that leave a test out of a build:
+# which is one test of CTest's: a process for every case would take longer to
+# start than to run. Labels that leave a test out of a build:
 #   slow  of the sanitizers' builds: minutes of arithmetic
 #   grpc  of the thread sanitizer's: Debian's gRPC and Abseil are not built for
 #         it, so it sees races where their locks are. What a class promises to
 #         threads is tested without gRPC.
 #   process  likewise: one thread, and children with a limit on their memory
+# The tests' own code is compiled once and runs once, so it is not optimised;
+# what it tests is, in the libraries.
 function(elmo_test path)
   cmake_parse_arguments(ARG "" "" "DEPS;LABELS" ${ARGN})
   string(REPLACE "/" "_" name ${path})
@@ -72,21 +73,55 @@ function(elmo_test path)
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_link_libraries(${name} PRIVATE
     elmo_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  target_compile_options(${name} PRIVATE -O0 -U_FORTIFY_SOURCE)
+  elmo_precompile(${name} ${ARG_DEPS})
   if((ELMO_SANITIZE AND "slow" IN_LIST ARG_LABELS) OR
      (ELMO_SANITIZE STREQUAL "thread" AND ARG_LABELS MATCHES "grpc|process"))
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
     return()
   endif()
+  elmo_add_test(${path} ${name})
   if(ARG_LABELS)
-    set(labels PROPERTIES LABELS "${ARG_LABELS}")
+    set_tests_properties(${path} PROPERTIES LABELS "${ARG_LABELS}")
   endif()
-  gtest_discover_tests(${name} TEST_PREFIX "${path}:"
-    DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 ${labels})
+endfunction()
+
+# elmo_precompile(TARGET DEPS...): the headers that tests spend most of their time
+# to compile in are read once for all of them: googletest's, and gRPC's for what
+# links to a library that shows these.
+set(elmo_grpc_libraries server_lib server_command_line testing_server
+  testing_server_process client client_load client_cli client_testing)
+function(elmo_precompile target)
+  set(kind gtest)
+  set(headers <gmock/gmock.h> <gtest/gtest.h>)
+  foreach(library ${ARGN})
+    if(library IN_LIST elmo_grpc_libraries)
+      set(kind grpc)
+    endif()
+  endforeach()
+  if(kind STREQUAL "grpc")
+    list(APPEND headers <grpcpp/grpcpp.h> <elmo/v1/embedding.grpc.pb.h>)
+  endif()
+  # The first one makes them.
+  get_property(owner GLOBAL PROPERTY elmo_precompiled_${kind})
+  if(owner)
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  else()
+    set_property(GLOBAL PROPERTY elmo_precompiled_${kind} ${target})
+    target_precompile_headers(${target} PRIVATE ${headers})
+  endif()
+endfunction()
+
+# elmo_add_test(NAME TARGET [OPTION...]): all cases of TARGET, or those that
+# googletest's options choose. Its output is the cases that fail.
+function(elmo_add_test name target)
+  add_test(NAME ${name} COMMAND ${target} --gtest_brief=1 ${ARGN})
 endfunction()
 
 # elmo_fuzz(PATH DEPS ...): tests/fuzz/PATH.cc becomes a libFuzzer program.
 function(elmo_fuzz path)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   add_executable(${path} ${PROJECT_SOURCE_DIR}/tests/fuzz/${path}.cc)
+  target_compile_options(${path} PRIVATE -fsanitize=fuzzer-no-link)
   target_link_libraries(${path} PRIVATE elmo_flags ${ARG_DEPS} -fsanitize=fuzzer)
 endfunction()

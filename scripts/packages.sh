@@ -9,11 +9,11 @@ build_packages=(
   libspdlog-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev
   prometheus-cpp-dev
 )
-# To run every test: the sanitizers' second compiler and a linker that is quick
-# with their large programs, formatting, fuzzing, NumPy, which reads what the
+# To run every test: the sanitizers' compiler, what names the lines in its reports
+# and a linker that is quick with its large programs, formatting, NumPy, which reads what the
 # client writes, and what callers in Python and Go have.
 test_packages=(
-  clang clang-format libclang-rt-dev lld python3-numpy git
+  clang clang-format libclang-rt-dev llvm lld python3-numpy git
   python3-grpcio golang-go ca-certificates prometheus
 )
 # To run scripts/stress: the headers of HTTP/2, and certificates.
