@@ -31,7 +31,7 @@ std::vector<float> FromSixteenBits(std::string_view data, Convert convert) {
 
 }  // namespace
 
-float HalfToFloat(uint16_t bits) {
+float FromFloat16(uint16_t bits) {
   const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
   const uint32_t exponent = (bits >> 10) & 0x1fu;
   const uint32_t fraction = bits & 0x3ffu;
@@ -43,7 +43,7 @@ float HalfToFloat(uint16_t bits) {
   return FromBits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
 }
 
-float Bfloat16ToFloat(uint16_t bits) {
+float FromBfloat16(uint16_t bits) {
   return FromBits(static_cast<uint32_t>(bits) << 16);
 }
 
@@ -55,11 +55,11 @@ std::vector<float> FloatsFromFloat32(std::string_view data) {
 }
 
 std::vector<float> FloatsFromFloat16(std::string_view data) {
-  return FromSixteenBits(data, HalfToFloat);
+  return FromSixteenBits(data, FromFloat16);
 }
 
 std::vector<float> FloatsFromBfloat16(std::string_view data) {
-  return FromSixteenBits(data, Bfloat16ToFloat);
+  return FromSixteenBits(data, FromBfloat16);
 }
 
 }  // namespace elmo

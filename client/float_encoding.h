@@ -9,8 +9,8 @@ namespace elmo {
 
 // The float that has the same value; every half and bfloat16 has one. Infinity
 // and NaN stay what they are.
-float HalfToFloat(uint16_t bits);
-float Bfloat16ToFloat(uint16_t bits);
+float FromFloat16(uint16_t bits);
+float FromBfloat16(uint16_t bits);
 
 // Little-endian numbers, as they are in SentenceEmbedding.data. `data` must be
 // a whole number of them.

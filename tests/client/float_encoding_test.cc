@@ -14,18 +14,18 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 TEST(FloatEncodingTest, HalfsOfEveryKindKeepTheirValue) {
-  EXPECT_EQ(HalfToFloat(0x0000), 0.0f);
-  EXPECT_TRUE(std::signbit(HalfToFloat(0x8000)));
-  EXPECT_EQ(HalfToFloat(0x3c00), 1.0f);
-  EXPECT_EQ(HalfToFloat(0xc000), -2.0f);
-  EXPECT_EQ(HalfToFloat(0x3555), 0.333251953125f);
-  EXPECT_EQ(HalfToFloat(0x7bff), 65504.0f);              // The largest.
-  EXPECT_EQ(HalfToFloat(0x0400), std::ldexp(1.f, -14));  // Smallest normal.
-  EXPECT_EQ(HalfToFloat(0x03ff), std::ldexp(1023.f, -24));
-  EXPECT_EQ(HalfToFloat(0x8001), -std::ldexp(1.f, -24));
-  EXPECT_EQ(HalfToFloat(0x7c00), std::numeric_limits<float>::infinity());
-  EXPECT_EQ(HalfToFloat(0xfc00), -std::numeric_limits<float>::infinity());
-  EXPECT_TRUE(std::isnan(HalfToFloat(0x7e00)));
+  EXPECT_EQ(FromFloat16(0x0000), 0.0f);
+  EXPECT_TRUE(std::signbit(FromFloat16(0x8000)));
+  EXPECT_EQ(FromFloat16(0x3c00), 1.0f);
+  EXPECT_EQ(FromFloat16(0xc000), -2.0f);
+  EXPECT_EQ(FromFloat16(0x3555), 0.333251953125f);
+  EXPECT_EQ(FromFloat16(0x7bff), 65504.0f);              // The largest.
+  EXPECT_EQ(FromFloat16(0x0400), std::ldexp(1.f, -14));  // Smallest normal.
+  EXPECT_EQ(FromFloat16(0x03ff), std::ldexp(1023.f, -24));
+  EXPECT_EQ(FromFloat16(0x8001), -std::ldexp(1.f, -24));
+  EXPECT_EQ(FromFloat16(0x7c00), std::numeric_limits<float>::infinity());
+  EXPECT_EQ(FromFloat16(0xfc00), -std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(FromFloat16(0x7e00)));
 }
 
 // Every finite half against its definition, sign * 2^(e-15) * 1.f.
@@ -38,15 +38,15 @@ TEST(FloatEncodingTest, EveryHalfAgreesWithTheFormula) {
                                  ? std::ldexp(fraction, -14)
                                  : std::ldexp(1 + fraction, exponent - 15);
     const double expected = bits & 0x8000 ? -magnitude : magnitude;
-    ASSERT_EQ(HalfToFloat(static_cast<uint16_t>(bits)), expected) << bits;
+    ASSERT_EQ(FromFloat16(static_cast<uint16_t>(bits)), expected) << bits;
   }
 }
 
 TEST(FloatEncodingTest, Bfloat16IsTheUpperHalfOfAFloat) {
-  EXPECT_EQ(Bfloat16ToFloat(0x3f80), 1.0f);
-  EXPECT_EQ(Bfloat16ToFloat(0xc040), -3.0f);
-  EXPECT_EQ(Bfloat16ToFloat(0x3eab), 0.333984375f);
-  EXPECT_EQ(Bfloat16ToFloat(0x7f80), std::numeric_limits<float>::infinity());
+  EXPECT_EQ(FromBfloat16(0x3f80), 1.0f);
+  EXPECT_EQ(FromBfloat16(0xc040), -3.0f);
+  EXPECT_EQ(FromBfloat16(0x3eab), 0.333984375f);
+  EXPECT_EQ(FromBfloat16(0x7f80), std::numeric_limits<float>::infinity());
 }
 
 TEST(FloatEncodingTest, BytesAreLittleEndian) {
