@@ -18,6 +18,8 @@ test_packages=(
 )
 # To run scripts/stress: the headers of HTTP/2, and certificates.
 stress_packages=(python3 python3-hpack openssl)
+# To run scripts/bench: Google Benchmark, what reads compressed text, plots.
+bench_packages=(libbenchmark-dev xz-utils python3-matplotlib)
 # To run scripts/check-deploy, beside what it builds from Go modules: promtool and
 # a Prometheus, a reader of compose files.
 deploy_packages=(prometheus docker-compose python3 python3-yaml)

@@ -21,7 +21,7 @@
 namespace elmo::bench {
 namespace {
 
-constexpr int kInFlightPerWorker = 128;
+constexpr int kInFlightPerWorker = 96;
 constexpr int kConnections = 4;
 
 std::unique_ptr<ServerProcess> StartServer(const Context& context,
@@ -79,21 +79,29 @@ Sample TokensPerSecond(const LoadRecords& records, int parts) {
   return SampleOf(std::move(rates));
 }
 
-// CPU time of a server's threads between two moments.
-struct CpuUse {
-  double all = 0;
-  double busiest = 0;  // As many of the busiest threads as there are workers.
-  double engine = 0;   // Seconds in the engine, by the clock.
+// What a server has done so far.
+struct Work {
+  double cpu = 0;      // Seconds, all threads.
+  double workers = 0;  // Of it: as many of the busiest as there are workers.
+  // In the engine, by the clock, less the time for which the workers were ready
+  // to run and had no CPU: under full load they are in the engine then.
+  double engine = 0;
+  double batches = 0;
+  double rows = 0;
 };
-CpuUse CpuUseOf(const ServerProcess& server, int workers) {
-  CpuUse use;
-  const std::vector<double> threads = server.ThreadCpuSeconds();
-  for (size_t i = 0; i < threads.size(); ++i) {
-    use.all += threads[i];
-    if (static_cast<int>(i) < workers) use.busiest += threads[i];
+Work WorkOf(const ServerProcess& server, int workers) {
+  Work work;
+  work.engine = server.Metric("elmo_compute_duration_seconds_sum");
+  work.batches = server.Metric("elmo_compute_duration_seconds_count");
+  work.rows = server.Metric("elmo_batch_rows_sum");
+  int rank = 0;
+  for (const auto& thread : server.ThreadTimes()) {
+    work.cpu += thread.cpu_seconds;
+    if (rank++ >= workers) continue;
+    work.workers += thread.cpu_seconds;
+    work.engine -= thread.waiting_seconds;
   }
-  use.engine = server.Metric("elmo_compute_duration_seconds_sum");
-  return use;
+  return work;
 }
 
 void Capacity(const Context& context) {
@@ -106,26 +114,21 @@ void Capacity(const Context& context) {
                {"outside_workers", "CPU of other threads"},
                {"outside_engine", "CPU outside the engine"}});
   const int parts = context.repetitions().runs;
-  const double seconds = (parts + 1) * (context.settings.quick ? 1.0 : 3.0);
-  std::vector<int> counts = {std::max(1, context.workers() - 1)};
-  if (context.workers() > 1) counts.push_back(context.workers());
   for (Precision precision : context.machine.precisions) {
     const auto engine = context.MakeEngine(precision);
-    for (int workers : counts) {
+    for (int workers : context.worker_counts()) {
       const auto server = StartServer(context, precision, workers);
       if (server == nullptr) return;
       const int in_flight = kInFlightPerWorker * workers;
-      Load(*server, in_flight, 1);  // Fills the word cache.
-      const CpuUse before = CpuUseOf(*server, workers);
-      const double batches_before =
-          server->Metric("elmo_compute_duration_seconds_count");
-      const double rows_before = server->Metric("elmo_batch_rows_sum");
+      // Fills the word cache, and tells how long a part must be: all calls
+      // that are under way twice.
+      const double fill = SecondsOf([&] { Load(*server, in_flight, 0.5); });
+      const double seconds = std::max(2.0, 1.5 * fill) * (parts + 1);
+      const Work before = WorkOf(*server, workers);
       const LoadRecords records = Load(*server, in_flight, seconds);
-      const CpuUse after = CpuUseOf(*server, workers);
+      const Work after = WorkOf(*server, workers);
       const double rows =
-          (server->Metric("elmo_batch_rows_sum") - rows_before) /
-          (server->Metric("elmo_compute_duration_seconds_count") -
-           batches_before);
+          (after.rows - before.rows) / (after.batches - before.batches);
       const auto sentences =
           MixedSentences(std::max(1, static_cast<int>(rows + 0.5)));
       const Sample alone =
@@ -136,16 +139,12 @@ void Capacity(const Context& context) {
                                  return [batch] { batch->Run(); };
                                }),
                 static_cast<double>(TokensOf(sentences)));
-      const double cpu = after.all - before.all;
-      // With a CPU left for everything else, the clock of a worker that
-      // computes is its CPU time; without one it also counts waiting.
-      const bool clock_is_cpu = workers < context.machine.cpus;
-      table.Row(
-          {Word(std::string(PrecisionName(precision))), Number(workers),
-           Measured(TokensPerSecond(records, parts)), Measured(alone),
-           Number(rows, 1), Percent(1 - (after.busiest - before.busiest) / cpu),
-           clock_is_cpu ? Percent(1 - (after.engine - before.engine) / cpu)
-                        : Cell{nullptr, "-"}});
+      const double cpu = after.cpu - before.cpu;
+      table.Row({Word(std::string(PrecisionName(precision))), Number(workers),
+                 Measured(TokensPerSecond(records, parts)), Measured(alone),
+                 Number(rows, 1),
+                 Percent(1 - (after.workers - before.workers) / cpu),
+                 Percent(1 - (after.engine - before.engine) / cpu)});
     }
   }
 }
@@ -154,11 +153,10 @@ void OneSentence(const Context& context) {
   Table table(context.report, "latency",
               {{"precision", "precision"},
                {"tokens", "tokens"},
-               {"grpc_ms", "gRPC ms"},
-               {"engine_ms", "engine ms"},
-               {"added_ms", "added ms"}});
+               {"ms", "ms"},
+               {"engine_ms", "of it engine"},
+               {"added_us", "added us"}});
   for (Precision precision : context.machine.precisions) {
-    const auto engine = context.MakeEngine(precision);
     const auto server = StartServer(context, precision, context.workers());
     if (server == nullptr) return;
     ClientOptions options;
@@ -167,28 +165,24 @@ void OneSentence(const Context& context) {
     for (int tokens : {1, 5, 20, 50, 200}) {
       const auto sentences = SentencesOf(1, tokens);
       v1::Sentence sentence;
-      for (const std::string& token : sentences[0]) {
-        sentence.add_tokens(token);
+      for (const std::string& token : sentences[0]) sentence.add_tokens(token);
+      const auto call = [&] { ELMO_CHECK(client.Embed({sentence}, {}).ok()); };
+      call();
+      const Work before = WorkOf(*server, 0);
+      std::vector<double> times;
+      double sum = 0;
+      const double budget =
+          context.repetitions().seconds * context.repetitions().runs;
+      while (sum < budget || times.size() < 5) {
+        times.push_back(SecondsOf(call));
+        sum += times.back();
       }
-      Batch batch(engine.get(), sentences);
-      const std::function<void()> through = [&] {
-        ELMO_CHECK(client.Embed({sentence}, {}).ok());
-      };
-      const std::function<void()> direct = [&] { batch.Run(); };
-      through();
-      direct();
-      // In turn, so that both see the same neighbours.
-      std::vector<double> with, without, added;
-      const double budget = context.repetitions().seconds * 10;
-      const auto start = std::chrono::steady_clock::now();
-      do {
-        with.push_back(1000 * SecondsOf(through));
-        without.push_back(1000 * SecondsOf(direct));
-        added.push_back(with.back() - without.back());
-      } while (SecondsSince(start) < budget || with.size() < 5);
+      const double engine = WorkOf(*server, 0).engine - before.engine;
+      const double calls = static_cast<double>(times.size());
       table.Row({Word(std::string(PrecisionName(precision))), Number(tokens),
-                 Measured(SampleOf(with), 2), Measured(SampleOf(without), 2),
-                 Number(SampleOf(added).median, 2)});
+                 Measured(Times(SampleOf(times), 1e3), 2),
+                 Number(1e3 * engine / calls, 2),
+                 Number(1e6 * (sum - engine) / calls)});
     }
   }
 }
@@ -206,7 +200,9 @@ void Grpc(const Context& context) {
       "server.",
       kInFlightPerWorker, kConnections));
   Capacity(context);
-  report->Text("One sentence, one call at a time:");
+  report->Text(
+      "One sentence, one call at a time; what is added to the server's time in "
+      "the engine, on average:");
   OneSentence(context);
 }
 
@@ -222,13 +218,15 @@ void Start(const Context& context) {
                {"ready_s", "ready s"},
                {"weights_mb", "weights MB"},
                {"fresh_mb", "resident MB at first"},
-               {"loaded_mb", "under load"},
-               {"peak_mb", "most ever"},
-               {"over_weights", "under load over weights"}});
+               {"over_weights", "over weights"},
+               {"loaded_mb", "MB under load"},
+               {"cache_mb", "of it word cache"},
+               {"loaded_over_weights", "under load over weights"},
+               {"peak_mb", "most ever MB"}});
   constexpr double kMb = 1e-6;
   for (Precision precision : context.machine.precisions) {
     std::vector<double> ready;
-    double fresh = 0, loaded = 0, peak = 0;
+    double fresh = 0, loaded = 0, cache = 0, peak = 0;
     for (int run = 0; run < context.repetitions().runs; ++run) {
       const auto server = StartServer(context, precision, context.workers());
       if (server == nullptr) return;
@@ -238,13 +236,15 @@ void Start(const Context& context) {
       Load(*server, kInFlightPerWorker * context.workers(),
            context.settings.quick ? 2 : 8);
       loaded = server->ResidentBytes();
+      cache = server->Metric("elmo_word_cache_bytes");
       peak = server->PeakResidentBytes();
     }
     const double weights = PackedBytes(context.model(), precision);
     table.Row({Word(std::string(PrecisionName(precision))),
                Measured(SampleOf(ready), 2), Number(weights * kMb),
-               Number(fresh * kMb), Number(loaded * kMb), Number(peak * kMb),
-               Number(loaded / weights, 2)});
+               Number(fresh * kMb), Number(fresh / weights, 2),
+               Number(loaded * kMb), Number(cache * kMb),
+               Number(loaded / weights, 2), Number(peak * kMb)});
   }
 }
 

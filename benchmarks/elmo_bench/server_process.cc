@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,7 +10,6 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -45,6 +45,7 @@ pid_t Spawn(const std::vector<std::string>& arguments, const std::string& log) {
   argv.push_back(nullptr);
   const pid_t pid = fork();
   if (pid != 0) return pid;
+  prctl(PR_SET_PDEATHSIG, SIGTERM);  // It does not outlive us.
   const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   dup2(file, STDOUT_FILENO);
   dup2(file, STDERR_FILENO);
@@ -99,18 +100,22 @@ std::string ServerProcess::target() const {
   return absl::StrCat("127.0.0.1:", port_);
 }
 
-std::vector<double> ServerProcess::ThreadCpuSeconds() const {
-  std::vector<double> seconds;
+std::vector<ServerProcess::ThreadTime> ServerProcess::ThreadTimes() const {
+  std::vector<ThreadTime> times;
   std::error_code error;  // A thread may end while we look.
   for (const auto& task : std::filesystem::directory_iterator(
            absl::StrCat("/proc/", pid_, "/task"), error)) {
-    // Nanoseconds on a CPU, nanoseconds waiting for one, number of turns.
     std::ifstream file(task.path() / "schedstat");
-    double ns = 0;
-    if (file >> ns) seconds.push_back(1e-9 * ns);
+    double cpu_ns = 0, waiting_ns = 0;
+    if (file >> cpu_ns >> waiting_ns) {
+      times.push_back({1e-9 * cpu_ns, 1e-9 * waiting_ns});
+    }
   }
-  std::sort(seconds.begin(), seconds.end(), std::greater<>());
-  return seconds;
+  std::sort(times.begin(), times.end(),
+            [](const ThreadTime& a, const ThreadTime& b) {
+              return a.cpu_seconds > b.cpu_seconds;
+            });
+  return times;
 }
 
 double ServerProcess::ResidentBytes() const { return StatusBytes("VmRSS:"); }

@@ -34,8 +34,12 @@ class ServerProcess {
   // From the start of the process until it was ready.
   double seconds_to_ready() const { return seconds_to_ready_; }
 
-  // CPU seconds of each thread that is alive, most first.
-  std::vector<double> ThreadCpuSeconds() const;
+  // Of each thread that is alive, the most CPU time first.
+  struct ThreadTime {
+    double cpu_seconds = 0;
+    double waiting_seconds = 0;  // Ready to run, without a CPU.
+  };
+  std::vector<ThreadTime> ThreadTimes() const;
   // Now, and the most so far.
   double ResidentBytes() const;
   double PeakResidentBytes() const;
