@@ -51,8 +51,9 @@ int Measure(const Settings& settings, const std::vector<std::string>& wanted) {
   auto package = ModelPackage::Load(settings.model);
   if (!package.ok()) return Fail(package.status());
   context.package = *std::move(package);
+  // A call takes milliseconds at most.
   context.machine = MeasureMachine(settings.workers, settings.precisions,
-                                   context.repetitions(), &report);
+                                   {context.repetitions().runs, 0.1}, &report);
   const LstmOptions& lstm = context.model().lstm;
   report.Figure(
       "model", context.package->name(),
