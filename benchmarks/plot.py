@@ -79,9 +79,11 @@ def plot_share(axes, results):
 
 def plot_latency(axes, results):
     rows = rows_of(results, "latency", "rows")
-    for precision, colour in COLOURS.items():
-        draw(axes, [r for r in rows if r["precision"] == precision], "tokens",
-             "ms", "expected_ms", precision, colour, "o")
+    for key in sorted({(r["precision"], r["workers"]) for r in rows}):
+        precision, workers = key
+        draw(axes, [r for r in rows if (r["precision"], r["workers"]) == key],
+             "tokens", "ms", "expected_ms", f"{precision}, {workers:g} worker(s)",
+             COLOURS[precision], "o" if workers == 1 else "s")
     finish(axes, "One sentence", "tokens", "ms")
 
 

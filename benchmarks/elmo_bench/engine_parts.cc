@@ -112,27 +112,38 @@ void Throughput(const Context& context) {
 void Latency(const Context& context) {
   Report* report = context.report;
   report->Part("latency", "One sentence, nothing else running");
+  report->Text(
+      "Workers: those who share its computation. The last column: as if all "
+      "weights came from memory at each step, how many times faster than that "
+      "it was.");
   Table table(report, "rows",
               {{"precision", "precision"},
+               {"workers", "workers"},
                {"tokens", "tokens"},
                {"ms", "ms"},
                {"expected_ms", "expected ms"},
-               {"weights_over_dram", "weights/time/DRAM"}});
-  const Peaks& one = context.machine.peaks.at(1);
+               {"over_dram", "over memory's rate"}});
   const LstmOptions& lstm = context.model().lstm;
   for (Precision precision : context.machine.precisions) {
     const auto engine = context.MakeEngine(precision);
-    for (int tokens : {1, 5, 20, 50, 200}) {
-      const Sentences sentence = SentencesOf(1, tokens);
-      const Sample ms = Inverse(
-          BatchesPerSecond(*engine, 1, sentence, context.repetitions()), 1000);
-      const double least = LeastSeconds(lstm, StepsOf(sentence), precision,
-                                        context.machine, one);
-      // As if all weights were read from memory at each step.
-      const double traffic = LstmBytes(lstm, precision) * (tokens + 2);
-      table.Row({Name(precision), Number(tokens), Measured(ms, 2),
-                 Number(1000 * least, 2),
-                 Number(traffic / (1e6 * ms.median) / one.dram.median, 2)});
+    for (const auto& [workers, peaks] : context.machine.peaks) {
+      Helpers helpers(workers - 1);
+      for (int tokens : {1, 5, 20, 50, 200}) {
+        const Sentences sentence = SentencesOf(1, tokens);
+        const Sample calls = CallsPerSecond(1, context.repetitions(), [&](int) {
+          auto batch =
+              std::make_shared<Batch>(engine.get(), sentence, helpers.team());
+          return [batch] { batch->Run(); };
+        });
+        const double least =
+            LeastSeconds(lstm, StepsOf(sentence), precision, context.machine,
+                         peaks, /*together=*/workers);
+        const double traffic = LstmBytes(lstm, precision) * (tokens + 2);
+        table.Row(
+            {Name(precision), Number(workers), Number(tokens),
+             Measured(Inverse(calls, 1000), 2), Number(1000 * least, 2),
+             Number(1e-9 * traffic * calls.median / peaks.dram.median, 2)});
+      }
     }
   }
 }

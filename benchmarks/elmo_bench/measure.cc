@@ -97,4 +97,16 @@ Sample CallsPerSecond(int workers, const Repetitions& repetitions,
   return SampleOf(std::move(sums));
 }
 
+Helpers::Helpers(int count) : team_(count) {
+  team_.Open();
+  for (int i = 0; i < count; ++i) {
+    threads_.emplace_back([this] { team_.Help(); });
+  }
+}
+
+Helpers::~Helpers() {
+  team_.Close();
+  for (std::thread& thread : threads_) thread.join();
+}
+
 }  // namespace elmo::bench

@@ -3,7 +3,10 @@
 
 #include <chrono>
 #include <functional>
+#include <thread>
 #include <vector>
+
+#include "core/base/team.h"
 
 namespace elmo::bench {
 
@@ -43,6 +46,21 @@ struct Repetitions {
 // before the first run is not counted.
 Sample CallsPerSecond(int workers, const Repetitions& repetitions,
                       const MakeWork& make);
+
+// Threads that help a team as long as this lives, as idle workers do.
+class Helpers {
+ public:
+  explicit Helpers(int count);
+  ~Helpers();
+  Helpers(const Helpers&) = delete;
+  Helpers& operator=(const Helpers&) = delete;
+
+  Team* team() { return &team_; }
+
+ private:
+  Team team_;
+  std::vector<std::thread> threads_;
+};
 
 }  // namespace elmo::bench
 

@@ -87,12 +87,13 @@ Sentences SentencesOf(int count, int tokens) {
   return Drawn(count, tokens, 0, tokens);
 }
 
-Batch::Batch(const ElmoEngine* engine, Sentences sentences)
+Batch::Batch(const ElmoEngine* engine, Sentences sentences, Team* team)
     : engine_(engine),
       sentences_(std::move(sentences)),
       workspace_(engine->CreateWorkspace()),
       states_(sentences_.size()),
       outputs_(sentences_.size()) {
+  workspace_->team = team;
   for (const std::vector<std::string>& sentence : sentences_) {
     SentenceInput input;
     input.tokens = sentence;
@@ -164,19 +165,20 @@ double PackedBytes(const ModelOptions& options, Precision precision) {
 
 double LeastSeconds(const LstmOptions& options,
                     const std::vector<int64_t>& steps, Precision precision,
-                    const Machine& machine, const Peaks& peaks) {
+                    const Machine& machine, const Peaks& peaks, int together) {
   constexpr double kInputRows = 256;
   const double cells = 2.0 * options.num_layers;
   const double bytes = BytesPerWeight(precision);
-  const double memory = peaks.dram.median * 1e9 / peaks.workers;
-  const double l3 = peaks.l3.median * 1e9 / peaks.workers;
-  const double flop = peaks.matmul.at(precision).median * 1e9 / peaks.workers;
+  const double batches = 1.0 * peaks.workers / together;  // At a time.
+  const double memory = peaks.dram.median * 1e9 / batches;
+  const double l3 = peaks.l3.median * 1e9 / batches;
+  const double flop = peaks.matmul.at(precision).median * 1e9 / batches;
 
   const double step_bytes = StepWeights(options) * bytes;
-  const double l3_share = static_cast<double>(machine.l3_bytes) /
-                          std::min<double>(peaks.workers, cells);
+  const double l3_share =
+      static_cast<double>(machine.l3_bytes) / std::min(batches, cells);
   double reading = 0;  // Seconds a step.
-  if (step_bytes > static_cast<double>(machine.l2_bytes)) {
+  if (step_bytes > static_cast<double>(together * machine.l2_bytes)) {
     const double kept = std::min(step_bytes, l3_share);
     reading = kept / l3 + (step_bytes - kept) / memory;
   }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "benchmarks/elmo_bench/machine.h"
 #include "client/load/request_pool.h"
+#include "core/base/team.h"
 #include "core/engine/elmo_engine.h"
 #include "core/model/model_package.h"
 #include "elmo/v1/embedding.pb.h"
@@ -33,8 +34,9 @@ std::vector<std::vector<std::string>> SentencesOf(int count, int tokens);
 // the average of the layers for each token, as the service does by default.
 class Batch {
  public:
+  // `team`: whose helpers share the work; null: nobody's.
   Batch(const ElmoEngine* engine,
-        std::vector<std::vector<std::string>> sentences);
+        std::vector<std::vector<std::string>> sentences, Team* team = nullptr);
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
@@ -68,15 +70,17 @@ double LstmBytes(const LstmOptions& options, Precision precision);
 // rest in f32, the convolutions as tables.
 double PackedBytes(const ModelOptions& options, Precision precision);
 
-// The least seconds for the LSTMs of one batch on one of peaks.workers workers
-// that do the like. Each step of a cell multiplies its rows at the peak of
-// matmul, and reads the recurrent and projection weights: a worker's share of
-// L3 keeps what fits and is read at its measured rate, the rest comes from
-// memory at its own; what fits L2 costs nothing. The longer of the two counts.
-// The input weights are read from memory once for each 256 rows.
+// The least seconds for the LSTMs of one batch, while peaks.workers workers do
+// the like, `together` of them sharing each batch. Each step of a cell
+// multiplies its rows at the peak of matmul, and reads the recurrent and
+// projection weights: the workers' share of L3 keeps what fits and is read at
+// its measured rate, the rest comes from memory at its own; what fits their L2
+// costs nothing. The longer of the two counts. The input weights are read from
+// memory once for each 256 rows.
 double LeastSeconds(const LstmOptions& options,
                     const std::vector<int64_t>& steps, Precision precision,
-                    const Machine& machine, const Peaks& peaks);
+                    const Machine& machine, const Peaks& peaks,
+                    int together = 1);
 
 }  // namespace elmo::bench
 
