@@ -2,10 +2,22 @@
 
 #include <time.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "core/base/denormals.h"
 
 namespace elmo {
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A helper that takes so much longer than the leader has lost its CPU.
+constexpr std::chrono::microseconds kStall(500);
+// Splits without helpers after that. A stall takes some 10 ms: at worst one in
+// a dozen sentences.
+constexpr int64_t kLeastPenalty = 16;
+constexpr int64_t kMostPenalty = 2048;
 
 // Waiting, busily at first: some 50 us, more than the parts of a step are
 // apart. Then asleep, for moments. Not sched_yield(): two members that yield to
@@ -39,6 +51,11 @@ bool Team::Change(Slot* slot, State from, State to) {
 }
 
 void Team::ParallelFor(int64_t n, Part part) {
+  if (alone_for_ > 0) {
+    --alone_for_;
+    part(0, 0, n);
+    return;
+  }
   int64_t helpers = 0;
   for (const Slot& slot : slots_) {
     if (slot.state.load(std::memory_order_relaxed) == State::kIdle) ++helpers;
@@ -60,8 +77,22 @@ void Team::ParallelFor(int64_t n, Part part) {
     if (Change(&slot, State::kIdle, State::kOffered)) ++offered;
   }
   // The parts of those that have just left are the leader's too.
+  const Clock::time_point start = Clock::now();
   part(0, 0, begin_of(1));
   if (offered < helpers) part(0, begin_of(offered + 1), n);
+  const Clock::time_point own_end = Clock::now();
+  const int64_t taken_back = Join(part);
+  if (taken_back == offered) return;
+  helped_ = true;
+  if (taken_back == 0 && Clock::now() - own_end > own_end - start + kStall) {
+    penalty_ = std::clamp(2 * penalty_, kLeastPenalty, kMostPenalty);
+    alone_for_ = penalty_;
+  } else if (penalty_ > 0) {
+    --penalty_;
+  }
+}
+
+int64_t Team::Join(Part part) {
   int64_t taken_back = 0;
   for (Slot& slot : slots_) {
     if (Change(&slot, State::kOffered, State::kIdle)) {
@@ -75,7 +106,7 @@ void Team::ParallelFor(int64_t n, Part part) {
       wait.Once();
     }
   }
-  if (taken_back < offered) helped_ = true;
+  return taken_back;
 }
 
 bool Team::TakeHelped() {

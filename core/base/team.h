@@ -18,7 +18,8 @@ namespace elmo {
 //
 // Splitting and joining takes about a microsecond, so that each product of a
 // step can be shared. Members wait busily, and give way to other threads when
-// it takes long.
+// it takes long. Where helpers lose their CPU to others in the middle of a
+// part, which then all wait for, the leader does without them for a while.
 //
 // Thread-safe, as far as each function says who may call it.
 class Team {
@@ -67,11 +68,17 @@ class Team {
     int64_t end = 0;
   };
 
+  // Waits for the parts that are out; the parts taken back are the leader's.
+  // How many those are.
+  int64_t Join(Part part);
   // state: from -> to, unless it is another.
   static bool Change(Slot* slot, State from, State to);
 
   std::vector<Slot> slots_;  // Member i + 1 has slots_[i].
-  bool helped_ = false;      // The leader's.
+  // The leader's.
+  bool helped_ = false;
+  int64_t alone_for_ = 0;  // Splits to come.
+  int64_t penalty_ = 0;    // The last stall's, fading.
   alignas(128) std::atomic<bool> open_{false};
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -100,6 +101,52 @@ TEST(TeamTest, HelpersTakeTheirShare) {
   WaitForHelpers(&team, 2);
   EXPECT_TRUE(team.TakeHelped());
   EXPECT_FALSE(team.TakeHelped());
+}
+
+// As one that lost its CPU to another process.
+TEST(TeamTest, LeaderDoesWithoutAHelperThatHoldsItUp) {
+  Team team(1);
+  const Helpers helpers(&team, 1);
+  WaitForHelpers(&team, 1);
+  using Clock = std::chrono::steady_clock;
+  // The helper takes three times as long as the leader, and some.
+  const auto stall = [&] {
+    for (bool helped = false; !helped;) {
+      std::atomic<bool> begun{false};
+      std::atomic<Clock::duration> leaders{Clock::duration::zero()};
+      team.ParallelFor(2, [&](int member, int64_t, int64_t) {
+        const Clock::time_point start = Clock::now();
+        if (member == 1) {
+          begun = helped = true;
+          while (leaders.load() == Clock::duration::zero()) {
+          }
+          const auto end =
+              Clock::now() + 2 * leaders.load() + std::chrono::milliseconds(5);
+          while (Clock::now() < end) {
+          }
+          return;
+        }
+        // Until the helper has its part.
+        for (int i = 0; i < 10000 && !begun; ++i) std::this_thread::yield();
+        leaders = Clock::now() - start;
+      });
+    }
+  };
+  // Splits that the leader then does alone.
+  const auto alone = [&] {
+    int splits = 0;
+    for (int parts = 1; parts == 1; ++splits) {
+      parts = 0;
+      std::atomic<int> count{0};
+      team.ParallelFor(2, [&](int, int64_t, int64_t) { ++count; });
+      parts = count;
+    }
+    return splits - 1;
+  };
+  stall();
+  EXPECT_GE(alone(), 16);
+  stall();
+  EXPECT_GE(alone(), 24);  // Again: longer.
 }
 
 TEST(TeamTest, HelperComesAndGoesInMidRun) {
