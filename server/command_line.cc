@@ -278,8 +278,6 @@ void AddConnectionFlags(ConnectionOptions* options, Flags* flags) {
               "Silence after which a client is asked whether it is there");
   flags->Time("keepalive-timeout", &options->keepalive_timeout,
               "For its answer");
-  flags->Time("min-ping-interval", &options->min_ping_interval,
-              "Clients that ping more often are told to go away");
   flags->Time("handshake-timeout", &options->handshake_timeout,
               "For a new connection to begin with HTTP/2");
   flags->Value("max-concurrent-streams", &options->max_concurrent_streams,

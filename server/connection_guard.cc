@@ -24,12 +24,27 @@ constexpr double kTrust = 100;
 constexpr double kIdleBytes = 64 << 10;
 constexpr double kIdleBytesStrict = 32 << 10;
 constexpr double kOpenBytes = 16 << 20;
-// Slowly is enough: of a number that does not end gRPC 1.51 reads all anew with
-// every piece (CVE-2023-33953).
 constexpr double kBytesPerSecond = 16 << 10;
 constexpr double kOpenBytesPerSecond = 4 << 20;
 // What was sent of a request that its caller gave up is forgiven so often.
 constexpr Duration kForgiveEvery = seconds(1);
+
+// While headers are under way nothing else can be: so many bytes, after which a
+// call has still not been heard of, though there was time to tell of it, are
+// headers without end (of a number that does not end gRPC 1.51 reads all anew
+// with every piece, CVE-2023-33953). A call that is about to be heard of may
+// have sent as much as its window; at once that is only where it is very much.
+constexpr int64_t kHeaderBytes = 128 << 10;
+constexpr int64_t kHeaderBytesStrict = 32 << 10;
+constexpr Duration kHeaderTime = milliseconds(200);
+constexpr Duration kHeaderTimeStrict = milliseconds(12);
+constexpr int64_t kHeaderBurst = 2 << 20;
+
+// Calls of a connection that are open while none was answered yet, and later
+// those that were not heard of; half of them once it is crowded. gRPC tells of
+// resets late, and 1000 calls take 40 MB until they are let go of.
+constexpr int64_t kCrowd = 100;
+constexpr int64_t kTrustedCrowd = 500;
 
 // An address is watched for so long after its last strike.
 constexpr Duration kMemory = seconds(10);
@@ -45,7 +60,8 @@ double Seconds(Duration duration) {
 
 }  // namespace
 
-Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now) {
+Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now,
+                                bool struck) {
   const double passed = Seconds(now - last_);
   last_ = now;
   const auto answered =
@@ -53,6 +69,16 @@ Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now) {
   const auto reset = static_cast<double>(use.calls_reset - seen_.calls_reset);
   const auto messages = static_cast<double>(use.messages - seen_.messages);
   const auto bytes = static_cast<double>(use.bytes - seen_.bytes);
+  const int64_t open = use.calls_started - use.calls_answered - use.calls_reset;
+  const bool silent = use.calls_started == seen_.calls_started &&
+                      use.calls_heard == seen_.calls_heard && answered == 0 &&
+                      reset == 0 && messages == 0;
+  if (silent && open > use.calls_heard) {
+    header_bytes_ += use.bytes - seen_.bytes;
+  } else {
+    header_bytes_ = 0;
+    progress_ = now;
+  }
   seen_ = use;
 
   resets_ += reset;
@@ -60,7 +86,6 @@ Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now) {
   if (resets_ > 0) resets_ = std::max(0.0, resets_ - passed * kResetsPerSecond);
   resets_ = std::max(-kResetCredit, resets_ - answered * kResetsPerAnswer);
 
-  const int64_t open = use.calls_started - use.calls_answered - use.calls_reset;
   // A call may be answered before its request has come.
   const double of_use = std::max(messages, answered);
   bytes_ += bytes - of_use * static_cast<double>(limits_.message_bytes) -
@@ -71,19 +96,29 @@ Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now) {
     bytes_ = 0;
   }
 
-  const Abuse abuse = Judge(open);
+  const int64_t crowd = trusted() ? kTrustedCrowd : kCrowd;
+  crowded_ = open - (use.calls_answered > 0 ? use.calls_heard : 0) >
+             (crowded_ ? crowd / 2 : crowd);
+
+  const Abuse abuse = Judge(open, now, struck && use.calls_answered == 0);
   if (abuse == Abuse::kResets) return abuse;
   return std::exchange(suspected_, abuse) == abuse ? abuse : Abuse::kNone;
 }
 
 bool ConnectionAccount::trusted() const { return resets_ <= -kTrust; }
 
-Abuse ConnectionAccount::Judge(int64_t open_calls) const {
+Abuse ConnectionAccount::Judge(int64_t open_calls, TimePoint now,
+                               bool strict) const {
   if (open_calls > limits_.open_calls ||
-      resets_ > (limits_.strict ? kResetsStrict : kResets)) {
+      resets_ > (strict ? kResetsStrict : kResets)) {
     return Abuse::kResets;
   }
-  const double idle_limit = limits_.strict ? kIdleBytesStrict : kIdleBytes;
+  if (header_bytes_ > kHeaderBurst ||
+      (header_bytes_ > (strict ? kHeaderBytesStrict : kHeaderBytes) &&
+       now - progress_ >= (strict ? kHeaderTimeStrict : kHeaderTime))) {
+    return Abuse::kFrames;
+  }
+  const double idle_limit = strict ? kIdleBytesStrict : kIdleBytes;
   const double open_limit =
       std::max(kOpenBytes, 4 * static_cast<double>(limits_.message_bytes));
   return bytes_ > (open_calls > 0 ? open_limit : idle_limit) ? Abuse::kFrames
@@ -98,6 +133,8 @@ void Penalties::Strike(const std::string& address, TimePoint now) {
   if (now - entry.last_strike > kMemory) entry.pause = Duration::zero();
   entry.pause = std::min(entry.pause + kMinPause, kMaxPause);
   entry.last_strike = now;
+  // Who waits is not put off again and again.
+  if (!entry.waiting.empty()) return;
   entry.next_turn = std::max(entry.next_turn, now + entry.pause);
 }
 

@@ -18,6 +18,7 @@ struct ConnectionUse {
   int64_t calls_answered = 0;  // Whatever the status.
   int64_t calls_reset = 0;     // Given up by the caller before the answer.
   int64_t messages = 0;        // Requests that came whole.
+  int64_t calls_heard = 0;     // Of the open ones: their headers are complete.
 };
 
 enum class Abuse {
@@ -26,9 +27,10 @@ enum class Abuse {
   kFrames,  // Bytes that are no request: control frames, endless headers.
 };
 
-// Whether what one connection does still passes for use. Two accounts that fill
-// with what is of no use and empty with time and with what is: calls that were
-// reset, and bytes that made no request.
+// Whether what one connection does still passes for use. Accounts fill with
+// what is of no use and empty with time and with what is: calls that were
+// reset, and bytes that made no request. Headers that do not end have one of
+// their own, as to unpack them anew with every piece gets ever dearer.
 //
 // No lock, no clock, no socket.
 class ConnectionAccount {
@@ -38,21 +40,23 @@ class ConnectionAccount {
     // More open ones than this cannot be: they were reset, and are not let go
     // of yet.
     int64_t open_calls = 1000;
-    // The machine was shut out lately and gets less credit.
-    bool strict = false;
   };
   ConnectionAccount(const Limits& limits, TimePoint now)
       : limits_(limits), last_(now) {}
 
-  // `use` as of `now`. kFrames only where it was there twice in a row: bytes
-  // are seen a little before the calls that they hold.
-  Abuse Update(const ConnectionUse& use, TimePoint now);
+  // `use` as of `now`; `struck`: the machine was shut out lately, and gets less
+  // credit until it has been answered once. kFrames only where it was there
+  // twice in a row: bytes are seen a little before the calls that they hold.
+  Abuse Update(const ConnectionUse& use, TimePoint now, bool struck);
 
   // It has earned some credit, and need not be looked at so often.
   bool trusted() const;
+  // It begins calls faster than they are worked off, each of which takes memory
+  // until then: nothing more should be read for now.
+  bool crowded() const { return crowded_; }
 
  private:
-  Abuse Judge(int64_t open_calls) const;
+  Abuse Judge(int64_t open_calls, TimePoint now, bool strict) const;
 
   Limits limits_;
   TimePoint last_;
@@ -60,7 +64,10 @@ class ConnectionAccount {
   ConnectionUse seen_;
   double resets_ = 0;  // Below zero: credit.
   double bytes_ = 0;
+  int64_t header_bytes_ = 0;  // Of a call that is not heard, and nothing else.
+  TimePoint progress_{};      // When anything else happened last.
   Abuse suspected_ = Abuse::kNone;
+  bool crowded_ = false;
 };
 
 // Who has to wait before a connection is served: machines whose connections

@@ -47,19 +47,22 @@ void AddConnectionArguments(const ConnectionOptions& options,
       {GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, options.max_connection_age_grace},
       {GRPC_ARG_KEEPALIVE_TIME_MS, options.keepalive_time},
       {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout},
-      {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-       options.min_ping_interval},
       {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, options.handshake_timeout},
   };
   for (const auto& [name, time] : times) {
     builder->AddChannelArgument(name, static_cast<int>(time.count()));
   }
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // No limit: gRPC 1.51 adds an error to the last one for each ping over it, and
+  // unpacks them all anew each time. 64 KB of pings kept a thread busy for many
+  // seconds. Many pings are frames like others to the guard.
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                               options.max_concurrent_streams);
   // What is read at once is worked off at once, also when the connection is
-  // closed meanwhile: 4 MB, gRPC's own limit, may hold 20 000 calls.
-  builder->AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 64 << 10);
+  // closed meanwhile: 4 MB, gRPC's own limit, may hold 20 000 calls, each of
+  // 20 KB.
+  builder->AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 16 << 10);
   // A second server on the port fails loudly instead of taking half the calls.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
@@ -110,6 +113,13 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
     ELMO_ASSIGN_OR_RETURN(*acceptor,
                           ConnectionAcceptor::Listen(options.listen, limits));
     *port = (*acceptor)->port();
+    if (limits.guard) {
+      std::vector<std::unique_ptr<
+          grpc::experimental::ServerInterceptorFactoryInterface>>
+          counting;
+      counting.push_back(CountCalls((*acceptor)->open_calls()));
+      builder.experimental().SetInterceptorCreators(std::move(counting));
+    }
     using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
     connections = builder.experimental().AddExternalConnectionAcceptor(
         Type::FROM_FD, credentials);

@@ -69,7 +69,6 @@ absl::Status ConnectionOptions::Validate() const {
       CheckTime("--max-connection-age-grace", max_connection_age_grace));
   ELMO_RETURN_IF_ERROR(CheckTime("--keepalive-time", keepalive_time));
   ELMO_RETURN_IF_ERROR(CheckTime("--keepalive-timeout", keepalive_timeout));
-  ELMO_RETURN_IF_ERROR(CheckTime("--min-ping-interval", min_ping_interval, 0));
   ELMO_RETURN_IF_ERROR(CheckTime("--handshake-timeout", handshake_timeout));
   ELMO_RETURN_IF_ERROR(
       CheckRange("--max-connections", max_connections, 1, 1000000));

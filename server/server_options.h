@@ -24,8 +24,6 @@ struct ConnectionOptions {
   // not answer in time.
   std::chrono::milliseconds keepalive_time = std::chrono::minutes(1);
   std::chrono::milliseconds keepalive_timeout = std::chrono::seconds(20);
-  // Clients that ping more often than this are told to go away.
-  std::chrono::milliseconds min_ping_interval = std::chrono::seconds(10);
   // From the connection to the first HTTP/2 settings.
   std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
   // Calls at a time on one connection; a client keeps the others back.

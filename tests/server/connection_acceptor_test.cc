@@ -10,15 +10,17 @@
 #include <string>
 #include <thread>
 
+#include "tests/testing/raw_call.h"
 #include "tests/testing/test_server.h"
 
 namespace elmo::testing {
 namespace {
 
-// An HTTP/2 frame; payloads are shorter than 256 bytes.
+// An HTTP/2 frame; payloads are shorter than 64 KB.
 std::string Frame(char type, char flags, uint32_t stream,
                   const std::string& payload) {
-  std::string frame = {0, 0, static_cast<char>(payload.size()), type, flags};
+  std::string frame = {0, static_cast<char>(payload.size() >> 8),
+                       static_cast<char>(payload.size()), type, flags};
   for (int shift = 24; shift >= 0; shift -= 8) {
     frame += static_cast<char>(stream >> shift);
   }
@@ -28,6 +30,7 @@ std::string Frame(char type, char flags, uint32_t stream,
 constexpr char kHeaders = 1;
 constexpr char kReset = 3;
 constexpr char kSettings = 4;
+constexpr char kContinuation = 9;
 constexpr char kEndHeaders = 4;
 
 std::string Literal(const std::string& name, const std::string& value) {
@@ -115,6 +118,40 @@ TEST(ConnectionAcceptorTest, CallsResetWithoutEndCostTheConnection) {
   EXPECT_EQ(acceptor->stats().closed_for_frames, 0);
   EXPECT_TRUE(IsServed(server));
   EXPECT_GE(acceptor->stats().delayed, 1);
+}
+
+TEST(ConnectionAcceptorTest, ANumberWithoutEndCostsTheConnection) {
+  TestServer server;
+  ConnectionAcceptor* acceptor = server.server().acceptor();
+  RawClient flood(acceptor->port());
+  const std::string more(16000, '\x80');
+  ASSERT_TRUE(flood.Write(Frame(kHeaders, 0, 1, '\x7f' + more)));
+  while (flood.Write(Frame(kContinuation, 0, 1, more))) {
+  }
+  while (acceptor->stats().closed_for_frames == 0) std::this_thread::yield();
+  EXPECT_EQ(acceptor->stats().closed_for_resets, 0);
+  EXPECT_TRUE(IsServed(server));
+}
+
+// Large, so that it takes many pieces, while a call of another service is open.
+TEST(ConnectionAcceptorTest, UploadsAreServedBesideACallOfAnotherService) {
+  TestServer server;
+  const auto channel = server.NewChannel();
+  RawCall watch(channel, "/grpc.health.v1.Health/Watch");
+  ASSERT_TRUE(watch.Write(HealthRequest("")));
+  ASSERT_TRUE(watch.Read().has_value());
+  const auto stub = v1::EmbeddingService::NewStub(channel);
+  const v1::EmbedRequest large =
+      RequestOf(std::vector<std::string>(500, std::string(8000, 'x')));
+  for (int i = 0; i < 20; ++i) {
+    grpc::ClientContext context;
+    v1::EmbedResponse response;
+    const grpc::Status status = stub->Embed(&context, large, &response);
+    // Whatever it thinks of such words.
+    ASSERT_NE(status.error_code(), grpc::StatusCode::UNAVAILABLE)
+        << status.error_message();
+  }
+  EXPECT_EQ(server.server().acceptor()->stats().closed_for_frames, 0);
 }
 
 TEST(ConnectionAcceptorTest, ManyCallsLargeOnesAndCancelledOnesAreServed) {

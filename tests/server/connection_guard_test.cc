@@ -16,7 +16,7 @@ class ConnectionAccountTest : public ::testing::Test {
  protected:
   Abuse Step(milliseconds passed = milliseconds(4)) {
     now_ += passed;
-    return account_.Update(use_, now_);
+    return account_.Update(use_, now_, struck_);
   }
   // Calls begun and reset, one step.
   Abuse Reset(int64_t calls) {
@@ -32,13 +32,9 @@ class ConnectionAccountTest : public ::testing::Test {
     use_.bytes += bytes;
     return Step();
   }
-  void BeStrict() {
-    ConnectionAccount::Limits limits;
-    limits.strict = true;
-    account_ = ConnectionAccount(limits, now_);
-  }
 
   TimePoint now_ = TimePoint() + seconds(1000);
+  bool struck_ = false;
   ConnectionUse use_;
   ConnectionAccount account_{ConnectionAccount::Limits(), now_};
 };
@@ -54,9 +50,15 @@ TEST_F(ConnectionAccountTest, CallsResetWithoutEndAreAbuse) {
 }
 
 TEST_F(ConnectionAccountTest, StruckMachinesHaveLessCredit) {
-  BeStrict();
+  struck_ = true;
   EXPECT_EQ(Reset(20), Abuse::kNone);
   EXPECT_EQ(Reset(20), Abuse::kResets);
+}
+
+TEST_F(ConnectionAccountTest, ACallerWhoWasServedHasItsCreditWhoeverIsStruck) {
+  EXPECT_EQ(Answer(1, 200), Abuse::kNone);
+  struck_ = true;
+  EXPECT_EQ(Reset(150), Abuse::kNone);
 }
 
 TEST_F(ConnectionAccountTest, SlowResetsAndThoseBesideAnswersAreUse) {
@@ -84,6 +86,40 @@ TEST_F(ConnectionAccountTest, ResetCallsThatAreNotLetGoOfCountAsWell) {
   EXPECT_EQ(Step(), Abuse::kResets);
 }
 
+TEST_F(ConnectionAccountTest, CallsThatBeginFasterThanTheyAreHeardOfAreACrowd) {
+  EXPECT_EQ(Answer(1, 200), Abuse::kNone);
+  EXPECT_FALSE(account_.crowded());
+  use_.calls_started += 200;
+  use_.calls_heard = 90;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_TRUE(account_.crowded());
+  use_.calls_heard = 130;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_TRUE(account_.crowded());
+  use_.calls_heard = 160;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_FALSE(account_.crowded());
+}
+
+TEST_F(ConnectionAccountTest, BeforeTheFirstAnswerAllOpenCallsAreACrowd) {
+  use_.calls_started = use_.calls_heard = 100;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_FALSE(account_.crowded());
+  use_.calls_started = use_.calls_heard = 150;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_TRUE(account_.crowded());
+  use_.calls_answered = 1;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_FALSE(account_.crowded());
+}
+
+TEST_F(ConnectionAccountTest, WhoWasServedMayBeginMoreAtOnce) {
+  EXPECT_EQ(Answer(100, 20000), Abuse::kNone);
+  use_.calls_started += 400;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_FALSE(account_.crowded());
+}
+
 TEST_F(ConnectionAccountTest, BytesWithoutAnyCallAreAbuse) {
   Abuse abuse = Abuse::kNone;
   for (int i = 0; abuse == Abuse::kNone && i < 100; ++i) {
@@ -94,7 +130,7 @@ TEST_F(ConnectionAccountTest, BytesWithoutAnyCallAreAbuse) {
   EXPECT_LE(use_.bytes, 500000);
 }
 
-TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuseHoweverSlow) {
+TEST_F(ConnectionAccountTest, BytesWithoutAnyCallAreAbuseHoweverSlow) {
   Abuse abuse = Abuse::kNone;
   int seconds_passed = 0;
   for (; abuse == Abuse::kNone && seconds_passed < 100; ++seconds_passed) {
@@ -103,6 +139,81 @@ TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuseHoweverSlow) {
   }
   EXPECT_EQ(abuse, Abuse::kFrames);
   EXPECT_LE(seconds_passed, 5);
+}
+
+TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuse) {
+  use_.calls_started = 1;
+  Abuse abuse = Abuse::kNone;
+  const TimePoint start = now_;
+  while (abuse == Abuse::kNone && use_.bytes < (100 << 20)) {
+    use_.bytes += 4000;
+    abuse = Step();
+  }
+  EXPECT_EQ(abuse, Abuse::kFrames);
+  EXPECT_LE(use_.bytes, 400000);
+  EXPECT_LE(now_ - start, milliseconds(500));
+}
+
+TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuseSlowlyAndAtOnce) {
+  use_.calls_started = use_.calls_answered = use_.messages = 1;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  ++use_.calls_started;
+  Abuse abuse = Abuse::kNone;
+  int seconds_passed = 0;
+  for (; abuse == Abuse::kNone && seconds_passed < 100; ++seconds_passed) {
+    use_.bytes += 16000;
+    abuse = Step(seconds(1));
+  }
+  EXPECT_EQ(abuse, Abuse::kFrames);
+  EXPECT_LE(seconds_passed, 12);
+
+  ++use_.calls_reset;
+  account_ = ConnectionAccount(ConnectionAccount::Limits(), now_);
+  EXPECT_EQ(Step(), Abuse::kNone);
+  ++use_.calls_started;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  use_.bytes += 3 << 20;
+  EXPECT_EQ(Step(), Abuse::kNone);  // Once may be a call that is heard of late.
+  use_.bytes += 1 << 20;
+  EXPECT_EQ(Step(), Abuse::kFrames);
+}
+
+TEST_F(ConnectionAccountTest, AStruckMachinesHeadersEndSooner) {
+  struck_ = true;
+  use_.calls_started = 1;
+  Abuse abuse = Abuse::kNone;
+  const TimePoint start = now_;
+  while (abuse == Abuse::kNone && use_.bytes < (100 << 20)) {
+    use_.bytes += 30000;
+    abuse = Step();
+  }
+  EXPECT_EQ(abuse, Abuse::kFrames);
+  EXPECT_LE(now_ - start, milliseconds(60));
+}
+
+TEST_F(ConnectionAccountTest, UploadsOfCallsThatAreHeardOfLateAreUse) {
+  for (int i = 0; i < 100; ++i) {
+    ++use_.calls_started;
+    use_.bytes += 1 << 20;  // In a window that has grown.
+    ASSERT_EQ(Step(milliseconds(100)), Abuse::kNone);
+    use_.calls_heard = 1;
+    for (int part = 0; part < 30; ++part) {
+      use_.bytes += 100000;
+      ASSERT_EQ(Step(milliseconds(20)), Abuse::kNone);
+    }
+    ++use_.messages;
+    ++use_.calls_answered;
+    use_.calls_heard = 0;
+    ASSERT_EQ(Step(), Abuse::kNone);
+  }
+}
+
+TEST_F(ConnectionAccountTest, CallsThatWaitToBeHeardOfAreUseWhileOthersGoOn) {
+  use_.calls_started = 100;  // Of which at no time all have been heard of.
+  for (int i = 0; i < 1000; ++i) {
+    use_.calls_heard = 40 + i % 2;
+    ASSERT_EQ(Answer(20, 100000), Abuse::kNone);
+  }
 }
 
 TEST_F(ConnectionAccountTest, RequestsRefusedBeforeTheyCameAreUse) {
@@ -122,6 +233,7 @@ TEST_F(ConnectionAccountTest, KeepaliveForDaysIsUse) {
 }
 
 TEST_F(ConnectionAccountTest, LargeRequestsAreUseWhileAndAfterTheyCome) {
+  use_.calls_heard = 1;
   for (int i = 0; i < 100; ++i) {
     ++use_.calls_started;
     for (int part = 0; part < 40; ++part) {
@@ -136,6 +248,7 @@ TEST_F(ConnectionAccountTest, LargeRequestsAreUseWhileAndAfterTheyCome) {
 
 TEST_F(ConnectionAccountTest, AnUploadThatIsGivenUpIsForgiven) {
   ++use_.calls_started;
+  use_.calls_heard = 1;
   use_.bytes += 3 << 20;
   EXPECT_EQ(Step(), Abuse::kNone);
   ++use_.calls_reset;
@@ -144,7 +257,7 @@ TEST_F(ConnectionAccountTest, AnUploadThatIsGivenUpIsForgiven) {
 }
 
 TEST_F(ConnectionAccountTest, AnOpenCallDoesNotExcuseFramesWithoutEnd) {
-  use_.calls_started = 1;
+  use_.calls_started = use_.calls_heard = 1;
   Abuse abuse = Abuse::kNone;
   for (int i = 0; abuse == Abuse::kNone && i < 1000; ++i) {
     use_.bytes += 100000;
@@ -191,6 +304,16 @@ TEST_F(PenaltiesTest, ManyStrikesMakeLongerPausesUpToASecond) {
   EXPECT_EQ(penalties_.Next(now_), 1);
   EXPECT_EQ(penalties_.Next(now_ + milliseconds(900)), std::nullopt);
   EXPECT_EQ(penalties_.Next(now_ + milliseconds(1100)), 2);
+}
+
+TEST_F(PenaltiesTest, FurtherStrikesDoNotPutOffWhoWaits) {
+  for (int i = 0; i < 100; ++i) penalties_.Strike("a", now_);
+  penalties_.Arrive("a", 1, now_);
+  for (int i = 0; i < 10; ++i) {
+    now_ += milliseconds(101);
+    penalties_.Strike("a", now_);
+  }
+  EXPECT_EQ(penalties_.Next(now_), 1);
 }
 
 TEST_F(PenaltiesTest, AStrikeIsForgotten) {
