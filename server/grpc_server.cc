@@ -53,9 +53,9 @@ void AddConnectionArguments(const ConnectionOptions& options,
     builder->AddChannelArgument(name, static_cast<int>(time.count()));
   }
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // No limit: gRPC 1.51 adds an error to the last one for each ping over it, and
-  // unpacks them all anew each time. 64 KB of pings kept a thread busy for many
-  // seconds. Many pings are frames like others to the guard.
+  // No limit: gRPC 1.51 adds an error to the last one for each ping over it,
+  // and unpacks them all anew each time. 64 KB of pings kept a thread busy for
+  // many seconds. Many pings are frames like others to the guard.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                               options.max_concurrent_streams);

@@ -200,8 +200,10 @@ class Server:
         except OSError:
             return math.nan
 
-    def connect(self, timeout=60):
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout)
+    def connect(self, timeout=60, source="127.0.0.1"):
+        """A connection that comes from this address of the machine."""
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout,
+                                        (source, 0))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 

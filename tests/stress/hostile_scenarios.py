@@ -13,6 +13,8 @@ from harness import (Check, MB, at_least, at_most, equal, ratio, same_bits,
 
 LONG = [["word%d" % i for i in range(512)]] * 8  # 4096 tokens, the limit.
 SHORT = http2.embed_request([["a", "few", "words"]], mean=True)
+# Whom a server shuts out must not be everybody.
+FLOOD_ADDRESS = "127.0.0.2"
 RESOURCE_EXHAUSTED, UNIMPLEMENTED, INVALID_ARGUMENT = 8, 12, 3
 
 
@@ -144,7 +146,7 @@ class _Flood:
     def _write(self, server, blocks):
         while not self.stop.is_set():
             try:
-                with server.connect(timeout=1) as sock:
+                with server.connect(1, FLOOD_ADDRESS) as sock:
                     self._fill(sock, blocks)
             except OSError:
                 # Closed by the server, as it may, or not open yet; once more.
@@ -213,6 +215,12 @@ def _flooded(context, blocks, connections=10):
                                        seconds=context.settings.seconds)
         except RuntimeError as error:  # They could not even connect.
             checks = [Check("others", str(error)[:60], "are answered", False)]
+        else:
+            asked = time.monotonic()
+            answered = _answers(server, FLOOD_ADDRESS, patience=10)
+            checks += [equal("others at the flood's address answered",
+                             answered, True),
+                       at_most("after", time.monotonic() - asked, 3, " s")]
         finally:
             flood.end()
         rate = flood.sent / (time.monotonic() - began)
@@ -396,9 +404,9 @@ def idle_connections(context):
     return checks
 
 
-def _answers(server):
+def _answers(server, source="127.0.0.1", patience=1):
     try:
-        connection = http2.Connection(server.connect(timeout=1))
+        connection = http2.Connection(server.connect(patience, source))
         status = connection.unary(1, SHORT)
         connection.close()
         return status == 0
