@@ -60,6 +60,7 @@ struct NarrowStepArgs {
   int64_t units = 0;  // Rounded up to kPanel: the width of c and input_gates.
   int64_t begin = 0;
   int64_t end = 0;
+  bool backward = false;               // The last unit first.
   const float* input_gates = nullptr;  // [rows, 4 * units]
   int64_t words = 0;
   const uint32_t* h_prev = nullptr;  // [rows, words]

@@ -71,8 +71,10 @@ absl::Status NarrowLstmCell::Run(const PackedRows& rows, ConstMatrix input,
     for (; t < end; ++t) {
       const int64_t active = rows.rows_at(t);
       if (scratch->between_steps != nullptr) (*scratch->between_steps)();
-      RunStep(active, gates.Rows(rows.offset(t) - first, active), h, c,
-              scratch);
+      // To and fro over the weights, as in MergedLstmCell.
+      const bool backward = t % 2 == 1;
+      RunStep(active, backward, gates.Rows(rows.offset(t) - first, active), h,
+              c, scratch);
       for (int64_t r = 0; r < active; ++r) {
         std::memcpy(output.row(rows.offset(t) + r), h.row(r),
                     padded_h() * sizeof(float));
@@ -82,8 +84,8 @@ absl::Status NarrowLstmCell::Run(const PackedRows& rows, ConstMatrix input,
   return absl::OkStatus();
 }
 
-void NarrowLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
-                             Matrix c, LstmScratch* scratch) const {
+void NarrowLstmCell::RunStep(int64_t rows, bool backward, ConstMatrix gates,
+                             Matrix h, Matrix c, LstmScratch* scratch) const {
   NarrowRows& narrow_h = scratch->narrow_h;
   NarrowRows& hidden = scratch->narrow_hidden;
   const Matrix groups =
@@ -94,6 +96,7 @@ void NarrowLstmCell::RunStep(int64_t rows, ConstMatrix gates, Matrix h,
     step.units = padded_c();
     step.begin = begin * kPanel;
     step.end = end * kPanel;
+    step.backward = backward;
     step.input_gates = gates.data();
     step.words = recurrent_.words();
     step.h_prev = narrow_h.data();

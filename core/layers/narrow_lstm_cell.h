@@ -30,8 +30,8 @@ class NarrowLstmCell final : public LstmCell {
   // weights the gates, float32 always, take the larger part of the cache.
   static constexpr int64_t kChunkRows = 128;
 
-  void RunStep(int64_t rows, ConstMatrix gates, Matrix h, Matrix c,
-               LstmScratch* scratch) const;
+  void RunStep(int64_t rows, bool backward, ConstMatrix gates, Matrix h,
+               Matrix c, LstmScratch* scratch) const;
 
   const NarrowKernels& kernels_;
   const Precision precision_;
