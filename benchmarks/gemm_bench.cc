@@ -5,7 +5,7 @@
 //   4096 -> 512    the projection
 // and the character convolutions by table of one word.
 //
-//   scripts/bench gemm [--benchmark_filter=bf16]
+//   scripts/bench gemm --benchmark_filter=bf16/projection
 
 #include <benchmark/benchmark.h>
 

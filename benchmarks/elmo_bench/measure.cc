@@ -1,6 +1,7 @@
 #include "benchmarks/elmo_bench/measure.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <thread>
@@ -27,6 +28,26 @@ class Barrier {
  private:
   pthread_barrier_t barrier_;
 };
+
+// This thread stays on the index-th of the CPUs that the process may use. Left
+// to itself the scheduler at times begins a run with two busy threads on one.
+void StayOnCpu(const cpu_set_t& allowed, int index) {
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || index-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+    return;
+  }
+}
+
+cpu_set_t AllowedCpus() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  sched_getaffinity(0, sizeof(allowed), &allowed);
+  return allowed;
+}
 
 }  // namespace
 
@@ -69,9 +90,12 @@ Sample CallsPerSecond(int workers, const Repetitions& repetitions,
   std::vector<std::vector<double>> rates(
       repetitions.runs, std::vector<double>(workers));  // [run][worker]
   Barrier barrier(workers);
+  const cpu_set_t cpus = AllowedCpus();
+  const bool room = workers <= CPU_COUNT(&cpus);
   std::vector<std::thread> threads;
   for (int worker = 0; worker < workers; ++worker) {
     threads.emplace_back([&, worker] {
+      if (room) StayOnCpu(cpus, worker);
       const std::function<void()> work = make(worker);
       work();
       for (std::vector<double>& run : rates) {
@@ -99,8 +123,12 @@ Sample CallsPerSecond(int workers, const Repetitions& repetitions,
 
 Helpers::Helpers(int count) : team_(count) {
   team_.Open();
+  const cpu_set_t cpus = AllowedCpus();
   for (int i = 0; i < count; ++i) {
-    threads_.emplace_back([this] { team_.Help(); });
+    threads_.emplace_back([=] {
+      StayOnCpu(cpus, i + 1);  // The leader is on the first.
+      team_.Help();
+    });
   }
 }
 

@@ -47,7 +47,8 @@ struct Repetitions {
 Sample CallsPerSecond(int workers, const Repetitions& repetitions,
                       const MakeWork& make);
 
-// Threads that help a team as long as this lives, as idle workers do.
+// Threads that help a team as long as this lives, as idle workers do, on other
+// CPUs than the first worker of CallsPerSecond().
 class Helpers {
  public:
   explicit Helpers(int count);
