@@ -12,8 +12,8 @@ import time
 
 import http2
 import tls
-from harness import (START_LIMIT, Check, MB, at_least, at_most, equal, ratio,
-                     same_bits, wait_until)
+from harness import (START_LIMIT, Check, MB, at_least, at_most, deadline_of,
+                     equal, ratio, same_bits, wait_until)
 from hostile_scenarios import LONG
 
 
@@ -124,9 +124,11 @@ def cpu_cap(context):
             calm = context.bench(
                 server, "--rate", context.rate(0.5, capacity=half),
                 "--duration", seconds, "--deadline", 2, "--verify-share", 0.1)
+            deadline = deadline_of(half)
             much = context.bench(
                 server, "--rate", context.rate(1.5, capacity=half),
-                "--duration", seconds + 2, "--warm-up", 2, "--deadline", 1)
+                "--duration", seconds + deadline, "--warm-up", deadline,
+                "--deadline", deadline)
         after = context.measure_capacity(server)
     outcomes = much["outcomes"]
     return [at_least("capacity / without the cap", ratio(half, full), 0.4),

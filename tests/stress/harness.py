@@ -51,6 +51,12 @@ def ratio(value, base):
     return value / base if base else math.nan
 
 
+def deadline_of(capacity):
+    """Seconds: the time of three full batches, so that it takes no luck to meet
+    it, and a server that queues too much does not."""
+    return max(1, math.ceil(3 * 2048 / capacity))
+
+
 def same_bits(*loads, what="wrong bits"):
     """Of the answers under load that were compared; some must have been."""
     wrong = sum(load["mismatches"] for load in loads)
@@ -296,9 +302,8 @@ class Context:
 
     @property
     def deadline(self):
-        """Seconds: the time of three full batches, so that it takes no luck to
-        meet it, and a server that queues too much does not."""
-        return max(1, math.ceil(3 * 2048 / self.capacity))
+        """Of a server that does nothing else; see deadline_of."""
+        return deadline_of(self.capacity)
 
     @property
     def calm(self):
