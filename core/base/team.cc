@@ -18,6 +18,8 @@ constexpr std::chrono::microseconds kStall(500);
 // a dozen sentences.
 constexpr int64_t kLeastPenalty = 16;
 constexpr int64_t kMostPenalty = 2048;
+// Splits that make it one less: where every dozen has a stall, it grows.
+constexpr int64_t kFading = 8;
 
 // Waiting, busily at first: some 50 us, more than the parts of a step are
 // apart. Then asleep, for moments. Not sched_yield(): two members that yield to
@@ -87,7 +89,7 @@ void Team::ParallelFor(int64_t n, Part part) {
   if (taken_back == 0 && Clock::now() - own_end > own_end - start + kStall) {
     penalty_ = std::clamp(2 * penalty_, kLeastPenalty, kMostPenalty);
     alone_for_ = penalty_;
-  } else if (penalty_ > 0) {
+  } else if (penalty_ > 0 && ++since_stall_ % kFading == 0) {
     --penalty_;
   }
 }

@@ -77,8 +77,9 @@ class Team {
   std::vector<Slot> slots_;  // Member i + 1 has slots_[i].
   // The leader's.
   bool helped_ = false;
-  int64_t alone_for_ = 0;  // Splits to come.
-  int64_t penalty_ = 0;    // The last stall's, fading.
+  int64_t alone_for_ = 0;    // Splits to come.
+  int64_t penalty_ = 0;      // The last stall's, fading.
+  int64_t since_stall_ = 0;  // Splits that were well.
   alignas(128) std::atomic<bool> open_{false};
 };
 
