@@ -185,10 +185,10 @@ absl::Status ElmoEngine::RunCell(absl::Span<const SentenceInput> inputs,
   const int64_t h_dim = options_.lstm.projection_dim;
   const int64_t c_dim = options_.lstm.dim;
   const Matrix h = w->h.Get(rows.max_rows(), cell.padded_h());
-  const Matrix c = w->c.Get(rows.max_rows(), cell.padded_c());
-  std::fill_n(h.data(), h.size(), 0.0f);
-  std::fill_n(c.data(), c.size(), 0.0f);
+  const Matrix c = w->c.GetApart(rows.max_rows(), cell.padded_c());
   for (int64_t r = 0; r < rows.max_rows(); ++r) {
+    std::fill_n(h.row(r), h.cols(), 0.0f);
+    std::fill_n(c.row(r), c.cols(), 0.0f);
     const LstmState* start = inputs[w->order[r]].start_state;
     if (start == nullptr) continue;
     std::copy_n(start->h.data() + index * h_dim, h_dim, h.row(r));

@@ -46,18 +46,19 @@ struct GemmArgs {
 struct LstmStepArgs {
   int64_t rows = 0;
   int64_t depth = 0;  // Width of h_prev.
-  int64_t units = 0;  // Rounded up to kPanel.
-  // The units to compute, multiples of kPanel; all: [0, units).
+  // The units to compute, multiples of kPanel.
   int64_t begin = 0;
   int64_t end = 0;
   bool backward = false;               // The last unit first.
   const float* input_gates = nullptr;  // [rows, 4 * units]
-  const float* h_prev = nullptr;       // [rows, depth]
+  int64_t gates_stride = 0;
+  const float* h_prev = nullptr;  // [rows, depth]
   int64_t h_stride = 0;
   const float* recurrent = nullptr;  // Packed [depth, 4 * units]
   float cell_clip = 0;               // 0: no clip.
   float* c = nullptr;                // [rows, units], in and out
-  float* hidden = nullptr;           // [rows, units], out
+  int64_t c_stride = 0;
+  float* hidden = nullptr;  // [rows, units], out
   int64_t hidden_stride = 0;
   float* scratch = nullptr;  // [rows, 4 * kPanel]
 };

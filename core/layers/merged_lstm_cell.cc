@@ -38,7 +38,7 @@ absl::Status MergedLstmCell::Run(const PackedRows& rows, ConstMatrix input,
     const int64_t end = rows.ChunkEnd(t, kChunkRows);
     const int64_t first = rows.offset(t);
     const int64_t count = rows.offset(end) - first;
-    const Matrix gates = scratch->gates.Get(count, gate_columns);
+    const Matrix gates = scratch->gates.GetApart(count, gate_columns);
     input_.MultiplyTogether(kernels_,
                             input.Rows(first, count).Cols(0, input_dim_), gates,
                             scratch->team);
@@ -68,16 +68,17 @@ void MergedLstmCell::RunStep(int64_t rows, bool backward, ConstMatrix gates,
     LstmStepArgs step;
     step.rows = rows;
     step.depth = recurrent_.depth();
-    step.units = padded_c();
     step.begin = begin * kPanel;
     step.end = end * kPanel;
     step.backward = backward;
     step.input_gates = gates.data();
+    step.gates_stride = gates.stride();
     step.h_prev = h.data();
     step.h_stride = h.stride();
     step.recurrent = recurrent_.data();
     step.cell_clip = cell_clip_;
     step.c = c.data();
+    step.c_stride = c.stride();
     step.hidden = hidden.data();
     step.hidden_stride = hidden.stride();
     step.scratch = groups.row(member);

@@ -57,18 +57,19 @@ struct NarrowGemmArgs {
 // [begin, end), multiples of kPanel. `hidden` is narrowed at once.
 struct NarrowStepArgs {
   int64_t rows = 0;
-  int64_t units = 0;  // Rounded up to kPanel: the width of c and input_gates.
   int64_t begin = 0;
   int64_t end = 0;
   bool backward = false;               // The last unit first.
   const float* input_gates = nullptr;  // [rows, 4 * units]
+  int64_t gates_stride = 0;
   int64_t words = 0;
   const uint32_t* h_prev = nullptr;  // [rows, words]
   int64_t h_stride = 0;              // In words.
   const uint32_t* recurrent = nullptr;
   NarrowScales scales;
-  float cell_clip = 0;           // 0: no clip.
-  float* c = nullptr;            // [rows, units], in and out
+  float cell_clip = 0;  // 0: no clip.
+  float* c = nullptr;   // [rows, units], in and out
+  int64_t c_stride = 0;
   uint32_t* hidden = nullptr;    // [rows, units], out: a left factor
   int64_t hidden_stride = 0;     // In words.
   float* wide_hidden = nullptr;  // [rows, units], out; null: not wanted.

@@ -65,7 +65,8 @@ absl::Status NarrowLstmCell::Run(const PackedRows& rows, ConstMatrix input,
     scratch->narrow_input.Resize(precision_, count, input_.depth());
     scratch->narrow_input.Fill(kernels_, input.Rows(first, count),
                                input_bound_);
-    const Matrix gates = scratch->gates.Get(count, input_.padded_columns());
+    const Matrix gates =
+        scratch->gates.GetApart(count, input_.padded_columns());
     input_.MultiplyTogether(kernels_, scratch->narrow_input, gates,
                             scratch->team);
     for (; t < end; ++t) {
@@ -93,11 +94,11 @@ void NarrowLstmCell::RunStep(int64_t rows, bool backward, ConstMatrix gates,
   const auto part = [&](int member, int64_t begin, int64_t end) {
     NarrowStepArgs step;
     step.rows = rows;
-    step.units = padded_c();
     step.begin = begin * kPanel;
     step.end = end * kPanel;
     step.backward = backward;
     step.input_gates = gates.data();
+    step.gates_stride = gates.stride();
     step.words = recurrent_.words();
     step.h_prev = narrow_h.data();
     step.h_stride = narrow_h.stride();
@@ -105,6 +106,7 @@ void NarrowLstmCell::RunStep(int64_t rows, bool backward, ConstMatrix gates,
     step.scales = recurrent_.scales(narrow_h.scales());
     step.cell_clip = cell_clip_;
     step.c = c.data();
+    step.c_stride = c.stride();
     step.hidden = hidden.data();
     step.hidden_stride = hidden.stride();
     step.hidden_bound = hidden_bound_;

@@ -217,8 +217,8 @@ TEST_P(NarrowKernelsTest, AStepFollowsTheFormulaWhateverTheRows) {
     std::vector<float> wide(rows * kUnits), scratch(rows * 64);
     NarrowStepArgs step;
     step.rows = rows;
-    step.units = kUnits;
     step.input_gates = in.data();
+    step.gates_stride = 4 * kUnits;
     step.words = recurrent.words();
     step.h_prev = h_prev.data();
     step.h_stride = h_prev.stride();
@@ -226,6 +226,7 @@ TEST_P(NarrowKernelsTest, AStepFollowsTheFormulaWhateverTheRows) {
     step.scales = recurrent.scales(h_prev.scales());
     step.cell_clip = kClip;
     step.c = cells.data();
+    step.c_stride = kUnits;
     step.hidden = hidden.data();
     step.hidden_stride = hidden.stride();
     step.wide_hidden = wide.data();
@@ -296,14 +297,16 @@ TEST_P(NarrowKernelsTest, GatesAtTheirEndsAreFinite) {
     std::vector<float> c(kUnits, 0.5f), wide(kUnits), scratch(64);
     NarrowStepArgs step;
     step.rows = 1;
-    step.units = step.end = kUnits;
+    step.end = kUnits;
     step.input_gates = gates.data();
+    step.gates_stride = 4 * kUnits;
     step.words = recurrent.words();
     step.h_prev = h.data();
     step.h_stride = h.stride();
     step.recurrent = recurrent.data();
     step.scales = recurrent.scales(h.scales());
     step.c = c.data();
+    step.c_stride = kUnits;
     step.hidden = hidden.data();
     step.hidden_stride = hidden.stride();
     step.wide_hidden = wide.data();
