@@ -1,5 +1,6 @@
 """Sentence splitting, holding out, and the word-id cache."""
 
+import random
 import stat
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from recipe.characters import encode_words
 from recipe.corpus import is_held_out, read_books
 from recipe.options import RecipeError
 from recipe.sentences import split_sentences
-from recipe.token_cache import BEGIN_ID, END_ID
+from recipe.token_cache import BEGIN_ID, END_ID, Variation
 
 
 def test_sentences_end_at_marks_but_not_at_abbreviations():
@@ -82,3 +83,23 @@ def test_streams_continue_from_chunk_to_chunk(tmp_path: Path):
         ids[length:length + 8 * streams.chunks])
     assert (streams.chunk(0)[0].targets == streams.chunk(0)[0].words.roll(
         -1, 0))[:-1].all()
+
+
+def test_variation_joins_and_lowers_its_share_and_loses_no_word():
+    document = [["Mr", "B"], ["He", "sat"]] * 30000  # 200 pieces.
+    flat = [token for sentence in document for token in sentence]
+    varied = Variation(lowercase_share=0.3, joined_share=0.2).apply(
+        document, random.Random(1))
+    words = [token for sentence in varied for token in sentence]
+    assert [w.lower() for w in words] == [w.lower() for w in flat]
+    assert len(varied) / len(document) == pytest.approx(0.8, abs=0.02)
+    lowered = sum(w.islower() for w in words) / len(words)
+    plain = sum(w.islower() for w in flat) / len(flat)
+    # 200 draws of 0.3; four standard deviations.
+    assert (lowered - plain) / (1 - plain) == pytest.approx(0.3, abs=0.13)
+    assert max(map(len, varied)) <= 120
+
+
+def test_no_variation_leaves_the_document_as_it_is():
+    document = documents(count=1)[0]
+    assert Variation().apply(document, random.Random(1)) == document

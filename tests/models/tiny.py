@@ -7,7 +7,7 @@ from pathlib import Path
 from recipe.corpus import Document
 from recipe.options import ModelOptions
 from recipe.settings import TrainSettings
-from recipe.token_cache import Source, TokenCache, build_cache
+from recipe.token_cache import Source, TokenCache, Variation, build_cache
 
 OPTIONS = ModelOptions(cell_dim=12, projection_dim=6, character_dim=4,
                        filters=((1, 4), (2, 4), (3, 6)))
@@ -32,5 +32,6 @@ def documents(seed: int = 3, count: int = 120) -> Iterable[Document]:
 
 def make_cache(folder: Path) -> TokenCache:
     folder.mkdir(parents=True, exist_ok=True)
-    build_cache(folder, [Source("books", documents, 0.3)], 1, lambda line: None)
+    build_cache(folder, [Source("books", documents, 0.3)], Variation(), 1,
+                lambda line: None)
     return TokenCache.load(folder)

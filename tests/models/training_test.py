@@ -1,17 +1,23 @@
 """Gradients, the training step, checkpoints."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny import OPTIONS, SETTINGS, make_cache
 
+from recipe.export import embed
+from recipe.language_model import LanguageModel
 from recipe.lstm import _ClippedLstm
 from recipe.options import RecipeError
 from recipe.sampled_softmax import LogUniformSampler, full_loss, sampled_loss
 from recipe.sampled_softmax import SoftmaxSample
 from recipe.settings import TrainSettings
+from recipe.start_from import start_from
 from recipe.trainer import Trainer
 
 
@@ -36,8 +42,92 @@ def test_written_gradient_of_the_lstm_is_the_numerical_one(clip: float):
     inputs = [t.requires_grad_() for t in (
         random(3, 2, 3), random(6, 16), random(16), random(4, 3))]
     assert torch.autograd.gradcheck(
-        lambda x, w, b, p: _ClippedLstm.apply(x, h, c, w, b, p, clip, clip)[0],
+        lambda x, w, b, p: _ClippedLstm.apply(x, h, c, w, b, p, clip, clip,
+                                              torch.double)[0],
         inputs)
+
+
+def test_gradient_with_bfloat16_factors_is_that_of_float32_to_a_few_percent():
+    make = torch.Generator().manual_seed(1)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=make)
+
+    h, c, x = random(8, 16), random(8, 32), random(10, 8, 16)
+    parameters = [(random(32, 128) / 4).requires_grad_(),
+                  random(128).requires_grad_(),
+                  (random(32, 16) / 4).requires_grad_()]
+
+    def gradients(factors: torch.dtype) -> list[torch.Tensor]:
+        out = _ClippedLstm.apply(x, h, c, *parameters, 3.0, 3.0, factors)[0]
+        return torch.autograd.grad(out.square().sum(), parameters)
+
+    for got, want in zip(gradients(torch.bfloat16), gradients(torch.float32)):
+        error = (got - want).norm() / want.norm()
+        assert 0 < error < 0.03  # 2^-8 a product, over ten steps.
+
+
+def _write_package(trainer: Trainer, folder: Path) -> None:
+    """The tensors of a package, in its names and layouts (docs/model-package.md)."""
+    folder.mkdir()
+    (folder / "options.json").write_text(
+        json.dumps(trainer.model.options.to_json()))
+    cnn, tensors = trainer.model.char_cnn, {}
+    tensors["char_cnn.embedding"] = cnn.embedding
+    for k, (weight, bias) in enumerate(zip(cnn.weights, cnn.biases)):
+        tensors[f"char_cnn.convolution.{k}.weight"] = weight.permute(2, 1, 0)
+        tensors[f"char_cnn.convolution.{k}.bias"] = bias
+    for k in range(len(cnn.carry)):
+        tensors[f"highway.{k}.carry.weight"] = cnn.carry[k]
+        tensors[f"highway.{k}.carry.bias"] = cnn.carry_bias[k]
+        tensors[f"highway.{k}.transform.weight"] = cnn.transform[k]
+        tensors[f"highway.{k}.transform.bias"] = cnn.transform_bias[k]
+    tensors["projection.weight"] = cnn.projection
+    tensors["projection.bias"] = cnn.projection_bias
+    for name, stack in zip(("forward", "backward"), trainer.model.directions):
+        for layer in range(trainer.model.options.layers):
+            cell = f"lstm.{name}.{layer}"
+            tensors[f"{cell}.weight"] = stack.weights[layer]
+            tensors[f"{cell}.bias"] = stack.biases[layer]
+            tensors[f"{cell}.projection"] = stack.projections[layer]
+    save_file({n: t.detach().contiguous().clone() for n, t in tensors.items()},
+              folder / "model.safetensors")
+
+
+def test_model_with_more_cells_begins_by_computing_what_the_package_does(
+        tmp_path: Path):
+    old = new_trainer(tmp_path / "old")
+    old.train()
+    _write_package(old, tmp_path / "package")
+    wider = LanguageModel(replace(OPTIONS, cell_dim=20), 60, seed=9)
+    start_from(wider, tmp_path / "package")
+    for words in (["the", "river"], ["naïve", "bank", "of", "1901"]):
+        assert np.abs(embed(wider, words)
+                      - embed(old.model, words)).max() < 1e-5
+
+
+def test_package_of_other_dimensions_is_refused(tmp_path: Path):
+    old = new_trainer(tmp_path / "old")
+    _write_package(old, tmp_path / "package")
+    for other in (replace(OPTIONS, cell_dim=8), replace(OPTIONS, layers=1)):
+        with pytest.raises(RecipeError, match="other dimensions"):
+            start_from(LanguageModel(other, 60, seed=9), tmp_path / "package")
+    (tmp_path / "package/model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(RecipeError, match="model.safetensors"):
+        start_from(LanguageModel(OPTIONS, 60, seed=9), tmp_path / "package")
+
+
+def test_softmax_learns_alone_at_first(tmp_path: Path):
+    trainer = new_trainer(tmp_path, softmax_first=0.5)
+    before = [p.clone() for p in trainer.model.dense_parameters()]
+    softmax = trainer.model.softmax_weight.clone()
+    for _ in range(3):
+        trainer._step()
+    assert all(torch.equal(a, b) for a, b in zip(
+        before, trainer.model.dense_parameters()))
+    assert not torch.equal(softmax, trainer.model.softmax_weight)
+    trainer._step()
+    assert not torch.equal(before[0], trainer.model.dense_parameters()[0])
 
 
 def test_sampling_every_word_gives_the_full_loss():
