@@ -58,8 +58,9 @@ def plot_throughput(axes, results):
         precision, workers = key
         mine = [r for r in rows if (r["precision"], r["workers"]) == key]
         draw(axes, mine, "sentences", "tokens_per_second",
-             "expected_tokens_per_second", f"{precision}, {workers:g} worker(s)",
-             COLOURS[precision], "o" if workers == 1 else "s")
+             "expected_tokens_per_second",
+             f"{precision}, {workers:g} worker(s)", COLOURS[precision],
+             "o" if workers == 1 else "s")
     finish(axes, "Sentences together", "sentences of a worker", "tokens/s")
 
 
@@ -82,8 +83,9 @@ def plot_latency(axes, results):
     for key in sorted({(r["precision"], r["workers"]) for r in rows}):
         precision, workers = key
         draw(axes, [r for r in rows if (r["precision"], r["workers"]) == key],
-             "tokens", "ms", "expected_ms", f"{precision}, {workers:g} worker(s)",
-             COLOURS[precision], "o" if workers == 1 else "s")
+             "tokens", "ms", "expected_ms",
+             f"{precision}, {workers:g} worker(s)", COLOURS[precision],
+             "o" if workers == 1 else "s")
     finish(axes, "One sentence", "tokens", "ms")
 
 

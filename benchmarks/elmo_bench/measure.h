@@ -41,9 +41,9 @@ struct Repetitions {
   double seconds = 0.3;
 };
 
-// Calls a second, all workers together, each on a thread of its own and busy
-// all the time: in a run each counts its own calls over its own time. One call
-// before the first run is not counted.
+// Calls a second, all workers together, each on a thread and, where there are
+// as many, a CPU of its own, and busy all the time: in a run each counts its
+// own calls over its own time. One call before the first run is not counted.
 Sample CallsPerSecond(int workers, const Repetitions& repetitions,
                       const MakeWork& make);
 
