@@ -20,9 +20,9 @@ struct CommandLine {
   };
 
   ServerOptions server;
-  std::vector<Model> models;  // At least one; the first is the default.
+  std::vector<Model> models;      // At least one; the first is the default.
   std::string precision = "f32";  // A PrecisionName().
-  std::string lstm = "auto";  // auto, primitive or merged.
+  std::string lstm = "auto";      // auto, primitive or merged.
   int word_cache_mb = 64;
   std::string port_file;          // Empty: none.
   std::string metrics_port_file;  // Likewise, of the metrics.

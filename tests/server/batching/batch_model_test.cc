@@ -27,7 +27,7 @@ class NoMemoryEngine : public Engine {
   }
 
  private:
-  const ModelOptions options_;
+  const ModelOptions options_{};
 };
 
 TEST(BatchModelCreateTest, WorkspaceThatDoesNotFitIsAnError) {
