@@ -161,18 +161,21 @@ int Main(int argc, char** argv) {
                 PrecisionName(precision), directory.c_str(), sentences.size(),
                 static_cast<long long>(by_layer[0].count));
     std::printf(
-        "| layer | cosine, mean | worst word | relative error | rare tenth |");
+        "| layer | cosine, mean | worst word | words below 0.98 | relative "
+        "error | rare tenth |");
     for (const char* place :
          {"1st", "2nd", "3-4", "5-8", "9-16", "17-32", "33-64", "65-"}) {
       std::printf(" %s |", place);
     }
-    std::printf("\n|%s\n",
-                " --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | "
-                "--- | --- | --- |");
+    std::printf(
+        "\n|%s\n",
+        " --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | "
+        "--- | --- | --- |");
     for (int l = 1; l < layers; ++l) {
       const VectorErrors& e = by_layer[l];
-      std::printf("| %d | %.6f | %.5f | %.3f %% | %.3f %% |", l,
-                  e.mean_cosine(), e.worst_cosine, 100 * e.relative_rms(),
+      std::printf("| %d | %.6f | %.5f | %lld | %.3f %% | %.3f %% |", l,
+                  e.mean_cosine(), e.worst_cosine,
+                  static_cast<long long>(e.poor), 100 * e.relative_rms(),
                   100 * of_rare[l].relative_rms());
       for (const VectorErrors& place : by_place[l]) {
         if (place.count == 0) {

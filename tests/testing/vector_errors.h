@@ -23,6 +23,7 @@ struct VectorErrors {
     ++count;
     cosine_sum += cosine;
     worst_cosine = std::min(worst_cosine, cosine);
+    if (cosine < kPoor) ++poor;
     squares += a;
     error_squares += difference;
   }
@@ -31,7 +32,9 @@ struct VectorErrors {
   // Root of the mean square of the errors, over that of the values.
   double relative_rms() const { return std::sqrt(error_squares / squares); }
 
+  static constexpr double kPoor = 0.98;
   int64_t count = 0;
+  int64_t poor = 0;  // Pairs with a cosine below kPoor.
   double cosine_sum = 0;
   double worst_cosine = 1;
   double squares = 0;
