@@ -29,22 +29,27 @@ constexpr double kOpenBytesPerSecond = 4 << 20;
 // What was sent of a request that its caller gave up is forgiven so often.
 constexpr Duration kForgiveEvery = seconds(1);
 
-// While headers are under way nothing else can be: so many bytes, after which a
-// call has still not been heard of, though there was time to tell of it, are
-// headers without end (of a number that does not end gRPC 1.51 reads all anew
-// with every piece, CVE-2023-33953). A call that is about to be heard of may
-// have sent as much as its window; at once that is only where it is very much.
+// While headers are under way nothing else can be: of a number that does not
+// end gRPC 1.51 reads all anew with every piece (CVE-2023-33953). gRPC tells us
+// of a call when its request is complete; what tells an upload from headers is
+// that the windows which it uses up are opened again, so that we send
+// something. They grow with what the connection has been used for.
 constexpr int64_t kHeaderBytes = 128 << 10;
-constexpr int64_t kHeaderBytesStrict = 32 << 10;
+constexpr int64_t kHeaderBytesStrict = 96 << 10;
+constexpr int64_t kHeaderBytesServed = 1 << 20;
 constexpr Duration kHeaderTime = milliseconds(200);
 constexpr Duration kHeaderTimeStrict = milliseconds(12);
-constexpr int64_t kHeaderBurst = 2 << 20;
+constexpr Duration kHeaderTimeServed = seconds(2);
+// Beyond the largest request, at once.
+constexpr int64_t kHeaderBurst = 1 << 20;
 
 // Calls of a connection that are open while none was answered yet, and later
 // those that were not heard of; half of them once it is crowded. gRPC tells of
 // resets late, and 1000 calls take 40 MB until they are let go of.
 constexpr int64_t kCrowd = 100;
 constexpr int64_t kTrustedCrowd = 500;
+// They may wait for what is held back: the rest of their requests.
+constexpr Duration kCrowdTime = milliseconds(200);
 
 // An address is watched for so long after its last strike.
 constexpr Duration kMemory = seconds(10);
@@ -72,7 +77,7 @@ Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now,
   const int64_t open = use.calls_started - use.calls_answered - use.calls_reset;
   const bool silent = use.calls_started == seen_.calls_started &&
                       use.calls_heard == seen_.calls_heard && answered == 0 &&
-                      reset == 0 && messages == 0;
+                      use.sent == seen_.sent && reset == 0 && messages == 0;
   if (silent && open > use.calls_heard) {
     header_bytes_ += use.bytes - seen_.bytes;
   } else {
@@ -96,26 +101,44 @@ Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now,
     bytes_ = 0;
   }
 
-  const int64_t crowd = trusted() ? kTrustedCrowd : kCrowd;
-  crowded_ = open - (use.calls_answered > 0 ? use.calls_heard : 0) >
-             (crowded_ ? crowd / 2 : crowd);
-
-  const Abuse abuse = Judge(open, now, struck && use.calls_answered == 0);
+  JudgeCrowd(open - (use.calls_answered > 0 ? use.calls_heard : 0), now);
+  const Abuse abuse = Judge(open, now, struck);
   if (abuse == Abuse::kResets) return abuse;
   return std::exchange(suspected_, abuse) == abuse ? abuse : Abuse::kNone;
 }
 
 bool ConnectionAccount::trusted() const { return resets_ <= -kTrust; }
 
+void ConnectionAccount::JudgeCrowd(int64_t open_calls, TimePoint now) {
+  const int64_t limit = trusted() ? kTrustedCrowd : kCrowd;
+  if (open_calls <= limit / 2) {
+    crowded_ = false;
+    crowd_ = 0;
+  } else if (crowded_ && now - crowded_since_ >= kCrowdTime) {
+    crowded_ = false;
+    crowd_ = open_calls;
+  } else if (!crowded_ && open_calls > crowd_ + limit) {
+    crowded_ = true;
+    crowded_since_ = now;
+  }
+}
+
 Abuse ConnectionAccount::Judge(int64_t open_calls, TimePoint now,
-                               bool strict) const {
+                               bool struck) const {
+  const bool served = seen_.calls_answered > 0;
+  const bool strict = struck && !served;
   if (open_calls > limits_.open_calls ||
       resets_ > (strict ? kResetsStrict : kResets)) {
     return Abuse::kResets;
   }
-  if (header_bytes_ > kHeaderBurst ||
-      (header_bytes_ > (strict ? kHeaderBytesStrict : kHeaderBytes) &&
-       now - progress_ >= (strict ? kHeaderTimeStrict : kHeaderTime))) {
+  const int64_t header_limit = strict   ? kHeaderBytesStrict
+                               : served ? kHeaderBytesServed
+                                        : kHeaderBytes;
+  const Duration header_time = strict   ? kHeaderTimeStrict
+                               : served ? kHeaderTimeServed
+                                        : kHeaderTime;
+  if (header_bytes_ > limits_.message_bytes + kHeaderBurst ||
+      (header_bytes_ > header_limit && now - progress_ >= header_time)) {
     return Abuse::kFrames;
   }
   const double idle_limit = strict ? kIdleBytesStrict : kIdleBytes;

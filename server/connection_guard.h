@@ -18,7 +18,8 @@ struct ConnectionUse {
   int64_t calls_answered = 0;  // Whatever the status.
   int64_t calls_reset = 0;     // Given up by the caller before the answer.
   int64_t messages = 0;        // Requests that came whole.
-  int64_t calls_heard = 0;     // Of the open ones: their headers are complete.
+  int64_t calls_heard = 0;     // Of the open ones: we have been told of them.
+  int64_t sent = 0;            // Bytes that its system has got from us.
 };
 
 enum class Abuse {
@@ -56,7 +57,8 @@ class ConnectionAccount {
   bool crowded() const { return crowded_; }
 
  private:
-  Abuse Judge(int64_t open_calls, TimePoint now, bool strict) const;
+  Abuse Judge(int64_t open_calls, TimePoint now, bool struck) const;
+  void JudgeCrowd(int64_t open_calls, TimePoint now);
 
   Limits limits_;
   TimePoint last_;
@@ -68,6 +70,8 @@ class ConnectionAccount {
   TimePoint progress_{};      // When anything else happened last.
   Abuse suspected_ = Abuse::kNone;
   bool crowded_ = false;
+  TimePoint crowded_since_{};
+  int64_t crowd_ = 0;  // So many were open in vain; 0: none.
 };
 
 // Who has to wait before a connection is served: machines whose connections

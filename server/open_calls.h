@@ -12,8 +12,9 @@
 
 namespace elmo {
 
-// Calls that are open, by connection, from when their headers were complete:
-// gRPC's own counters know them from the first byte of their headers on.
+// Calls that are open, by connection, from when gRPC tells us of them: their
+// headers are complete, and of a unary call the request. gRPC's own counters
+// know them from the first byte of their headers on.
 //
 // Thread-safe.
 class OpenCalls {

@@ -71,6 +71,7 @@ std::optional<TcpConnection::Received> TcpConnection::ReadReceived() const {
   Received received;
   received.read = static_cast<int64_t>(info.tcpi_bytes_received) - unread;
   received.unread = unread;
+  received.sent = static_cast<int64_t>(info.tcpi_bytes_acked);
   return received;
 }
 

@@ -24,6 +24,7 @@ struct TcpConnection {
   struct Received {
     int64_t read = 0;    // By gRPC.
     int64_t unread = 0;  // Not yet.
+    int64_t sent = 0;    // The other way, and acknowledged.
   };
 
   bool IsOpen() const;

@@ -7,8 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <future>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/testing/raw_call.h"
 #include "tests/testing/test_server.h"
@@ -151,6 +153,30 @@ TEST(ConnectionAcceptorTest, UploadsAreServedBesideACallOfAnotherService) {
     ASSERT_NE(status.error_code(), grpc::StatusCode::UNAVAILABLE)
         << status.error_message();
   }
+  EXPECT_EQ(server.server().acceptor()->stats().closed_for_frames, 0);
+}
+
+// More at once than a connection may begin with: it waits, but is not lost.
+TEST(ConnectionAcceptorTest, HundredsOfUploadsAtOnceOnANewConnectionAreServed) {
+  TestServer server;
+  const auto stub = v1::EmbeddingService::NewStub(server.NewChannel());
+  const v1::EmbedRequest large =
+      RequestOf(std::vector<std::string>(150, std::string(60, 'x')));
+  constexpr int kCalls = 300;
+  std::vector<grpc::ClientContext> contexts(kCalls);
+  std::vector<v1::EmbedResponse> responses(kCalls);
+  std::vector<std::promise<grpc::Status>> ends(kCalls);
+  for (int i = 0; i < kCalls; ++i) {
+    stub->async()->Embed(&contexts[i], &large, &responses[i],
+                         [&end = ends[i]](const grpc::Status& status) {
+                           end.set_value(status);
+                         });
+  }
+  for (auto& end : ends) {
+    const grpc::Status status = end.get_future().get();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+  EXPECT_EQ(server.server().acceptor()->stats().closed_for_resets, 0);
   EXPECT_EQ(server.server().acceptor()->stats().closed_for_frames, 0);
 }
 

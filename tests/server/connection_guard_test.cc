@@ -113,6 +113,20 @@ TEST_F(ConnectionAccountTest, BeforeTheFirstAnswerAllOpenCallsAreACrowd) {
   EXPECT_FALSE(account_.crowded());
 }
 
+TEST_F(ConnectionAccountTest, ACrowdIsHeldForSoLongAndMayThenGrow) {
+  use_.calls_started = 150;  // Whose requests are not complete yet.
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_TRUE(account_.crowded());
+  EXPECT_EQ(Step(milliseconds(300)), Abuse::kNone);
+  EXPECT_FALSE(account_.crowded());
+  use_.calls_started = 200;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_FALSE(account_.crowded());
+  use_.calls_started = 300;
+  EXPECT_EQ(Step(), Abuse::kNone);
+  EXPECT_TRUE(account_.crowded());
+}
+
 TEST_F(ConnectionAccountTest, WhoWasServedMayBeginMoreAtOnce) {
   EXPECT_EQ(Answer(100, 20000), Abuse::kNone);
   use_.calls_started += 400;
@@ -155,9 +169,7 @@ TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuse) {
 }
 
 TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuseSlowlyAndAtOnce) {
-  use_.calls_started = use_.calls_answered = use_.messages = 1;
-  EXPECT_EQ(Step(), Abuse::kNone);
-  ++use_.calls_started;
+  use_.calls_started = 1;
   Abuse abuse = Abuse::kNone;
   int seconds_passed = 0;
   for (; abuse == Abuse::kNone && seconds_passed < 100; ++seconds_passed) {
@@ -167,15 +179,28 @@ TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuseSlowlyAndAtOnce) {
   EXPECT_EQ(abuse, Abuse::kFrames);
   EXPECT_LE(seconds_passed, 12);
 
-  ++use_.calls_reset;
   account_ = ConnectionAccount(ConnectionAccount::Limits(), now_);
+  use_.calls_answered = use_.messages = 1;
   EXPECT_EQ(Step(), Abuse::kNone);
   ++use_.calls_started;
   EXPECT_EQ(Step(), Abuse::kNone);
-  use_.bytes += 3 << 20;
+  use_.bytes += 6 << 20;
   EXPECT_EQ(Step(), Abuse::kNone);  // Once may be a call that is heard of late.
   use_.bytes += 1 << 20;
   EXPECT_EQ(Step(), Abuse::kFrames);
+}
+
+// Of a call with a single request nothing is heard until it is complete.
+TEST_F(ConnectionAccountTest, UploadsAreUseHoweverSlowAsTheirWindowsAreOpened) {
+  for (const bool struck : {false, true}) {
+    struck_ = struck;
+    use_.calls_started = 1;
+    for (int i = 0; i < 120; ++i) {
+      use_.bytes += 32 << 10;
+      use_.sent += 13;
+      ASSERT_EQ(Step(seconds(1)), Abuse::kNone);
+    }
+  }
 }
 
 TEST_F(ConnectionAccountTest, AStruckMachinesHeadersEndSooner) {
