@@ -88,28 +88,30 @@ endfunction()
 
 # elmo_precompile(TARGET DEPS...): the headers that tests spend most of their time
 # to compile in are read once for all of them: googletest's, and gRPC's for what
-# links to a library that shows these.
+# links to a library that shows these. They belong to a program of their own, since
+# what is defined for them has to be defined for all that use them.
 set(elmo_grpc_libraries server_lib server_command_line testing_server
   testing_server_process client client_load client_cli client_testing)
 function(elmo_precompile target)
-  set(kind gtest)
-  set(headers <gmock/gmock.h> <gtest/gtest.h>)
+  set(owner elmo_precompiled_gtest)
   foreach(library ${ARGN})
     if(library IN_LIST elmo_grpc_libraries)
-      set(kind grpc)
+      set(owner elmo_precompiled_grpc)
     endif()
   endforeach()
-  if(kind STREQUAL "grpc")
-    list(APPEND headers <grpcpp/grpcpp.h> <elmo/v1/embedding.grpc.pb.h>)
+  if(NOT TARGET ${owner})
+    add_executable(${owner} ${PROJECT_SOURCE_DIR}/tests/testing/precompiled.cc)
+    target_compile_options(${owner} PRIVATE -O0 -U_FORTIFY_SOURCE)
+    target_link_libraries(${owner} PRIVATE
+      elmo_flags GTest::gmock GTest::gtest_main)
+    set(headers <gmock/gmock.h> <gtest/gtest.h>)
+    if(owner STREQUAL "elmo_precompiled_grpc")
+      target_link_libraries(${owner} PRIVATE elmo_proto)
+      list(APPEND headers <grpcpp/grpcpp.h> <elmo/v1/embedding.grpc.pb.h>)
+    endif()
+    target_precompile_headers(${owner} PRIVATE ${headers})
   endif()
-  # The first one makes them.
-  get_property(owner GLOBAL PROPERTY elmo_precompiled_${kind})
-  if(owner)
-    target_precompile_headers(${target} REUSE_FROM ${owner})
-  else()
-    set_property(GLOBAL PROPERTY elmo_precompiled_${kind} ${target})
-    target_precompile_headers(${target} PRIVATE ${headers})
-  endif()
+  target_precompile_headers(${target} REUSE_FROM ${owner})
 endfunction()
 
 # elmo_add_test(NAME TARGET [OPTION...]): all cases of TARGET, or those that
