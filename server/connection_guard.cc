@@ -30,26 +30,26 @@ constexpr double kOpenBytesPerSecond = 4 << 20;
 constexpr Duration kForgiveEvery = seconds(1);
 
 // While headers are under way nothing else can be: of a number that does not
-// end gRPC 1.51 reads all anew with every piece (CVE-2023-33953). gRPC tells us
-// of a call when its request is complete; what tells an upload from headers is
-// that the windows which it uses up are opened again, so that we send
-// something. They grow with what the connection has been used for.
+// end gRPC 1.51 reads all anew with every piece (CVE-2023-33953). It tells us
+// of a call when its request is complete, so that such headers look like an
+// upload. But an upload is read as fast as it comes, and is not larger than a
+// request.
 constexpr int64_t kHeaderBytes = 128 << 10;
-constexpr int64_t kHeaderBytesStrict = 96 << 10;
-constexpr int64_t kHeaderBytesServed = 1 << 20;
-constexpr Duration kHeaderTime = milliseconds(200);
+constexpr int64_t kHeaderBytesStrict = 64 << 10;
+// For which more was there than could be read.
+constexpr Duration kHeaderTime = milliseconds(300);
 constexpr Duration kHeaderTimeStrict = milliseconds(12);
-constexpr Duration kHeaderTimeServed = seconds(2);
-// Beyond the largest request, at once.
-constexpr int64_t kHeaderBurst = 1 << 20;
+// Beyond the largest request: its headers and frames.
+constexpr int64_t kHeaderSlack = 256 << 10;
 
 // Calls of a connection that are open while none was answered yet, and later
 // those that were not heard of; half of them once it is crowded. gRPC tells of
 // resets late, and 1000 calls take 40 MB until they are let go of.
 constexpr int64_t kCrowd = 100;
 constexpr int64_t kTrustedCrowd = 500;
-// They may wait for what is held back: the rest of their requests.
-constexpr Duration kCrowdTime = milliseconds(200);
+// Without any news of them they may wait for what is held back: the rest of
+// their requests.
+constexpr Duration kCrowdTime = milliseconds(400);
 
 // An address is watched for so long after its last strike.
 constexpr Duration kMemory = seconds(10);
@@ -75,15 +75,17 @@ Abuse ConnectionAccount::Update(const ConnectionUse& use, TimePoint now,
   const auto messages = static_cast<double>(use.messages - seen_.messages);
   const auto bytes = static_cast<double>(use.bytes - seen_.bytes);
   const int64_t open = use.calls_started - use.calls_answered - use.calls_reset;
-  const bool silent = use.calls_started == seen_.calls_started &&
-                      use.calls_heard == seen_.calls_heard && answered == 0 &&
-                      use.sent == seen_.sent && reset == 0 && messages == 0;
-  if (silent && open > use.calls_heard) {
+  const bool calls_go_on = use.calls_started != seen_.calls_started ||
+                           use.calls_heard != seen_.calls_heard ||
+                           answered > 0 || reset > 0 || messages > 0;
+  if (calls_go_on) crowded_since_ = now;
+  if (open > use.calls_heard && !calls_go_on && use.sent == seen_.sent) {
     header_bytes_ += use.bytes - seen_.bytes;
   } else {
     header_bytes_ = 0;
     progress_ = now;
   }
+  if (use.unread == 0) progress_ = now;
   seen_ = use;
 
   resets_ += reset;
@@ -125,20 +127,14 @@ void ConnectionAccount::JudgeCrowd(int64_t open_calls, TimePoint now) {
 
 Abuse ConnectionAccount::Judge(int64_t open_calls, TimePoint now,
                                bool struck) const {
-  const bool served = seen_.calls_answered > 0;
-  const bool strict = struck && !served;
+  const bool strict = struck && seen_.calls_answered == 0;
   if (open_calls > limits_.open_calls ||
       resets_ > (strict ? kResetsStrict : kResets)) {
     return Abuse::kResets;
   }
-  const int64_t header_limit = strict   ? kHeaderBytesStrict
-                               : served ? kHeaderBytesServed
-                                        : kHeaderBytes;
-  const Duration header_time = strict   ? kHeaderTimeStrict
-                               : served ? kHeaderTimeServed
-                                        : kHeaderTime;
-  if (header_bytes_ > limits_.message_bytes + kHeaderBurst ||
-      (header_bytes_ > header_limit && now - progress_ >= header_time)) {
+  if (header_bytes_ > limits_.message_bytes + kHeaderSlack ||
+      (header_bytes_ > (strict ? kHeaderBytesStrict : kHeaderBytes) &&
+       now - progress_ >= (strict ? kHeaderTimeStrict : kHeaderTime))) {
     return Abuse::kFrames;
   }
   const double idle_limit = strict ? kIdleBytesStrict : kIdleBytes;

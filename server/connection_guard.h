@@ -19,6 +19,7 @@ struct ConnectionUse {
   int64_t calls_reset = 0;     // Given up by the caller before the answer.
   int64_t messages = 0;        // Requests that came whole.
   int64_t calls_heard = 0;     // Of the open ones: we have been told of them.
+  int64_t unread = 0;          // Bytes that wait in the kernel.
   int64_t sent = 0;            // Bytes that its system has got from us.
 };
 
@@ -67,11 +68,11 @@ class ConnectionAccount {
   double resets_ = 0;  // Below zero: credit.
   double bytes_ = 0;
   int64_t header_bytes_ = 0;  // Of a call that is not heard, and nothing else.
-  TimePoint progress_{};      // When anything else happened last.
+  TimePoint progress_{};      // When anything else happened, or all was read.
   Abuse suspected_ = Abuse::kNone;
   bool crowded_ = false;
-  TimePoint crowded_since_{};
-  int64_t crowd_ = 0;  // So many were open in vain; 0: none.
+  TimePoint crowded_since_{};  // Without news.
+  int64_t crowd_ = 0;          // So many were open in vain; 0: none.
 };
 
 // Who has to wait before a connection is served: machines whose connections

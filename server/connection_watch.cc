@@ -88,6 +88,7 @@ bool ConnectionWatch::LookAt(Watched* watched, TimePoint now) {
     return !received.has_value() || received->unread > 0;
   }
   use.bytes = received->read;
+  use.unread = received->unread;
   use.sent = received->sent;
   watched->look_at = now + kLookOften;
   const bool was_served = use.calls_answered > 0;

@@ -118,6 +118,11 @@ TEST_F(ConnectionAccountTest, ACrowdIsHeldForSoLongAndMayThenGrow) {
   EXPECT_EQ(Step(), Abuse::kNone);
   EXPECT_TRUE(account_.crowded());
   EXPECT_EQ(Step(milliseconds(300)), Abuse::kNone);
+  EXPECT_TRUE(account_.crowded());
+  ++use_.calls_heard;  // They are worked off: there is no need to let more in.
+  EXPECT_EQ(Step(milliseconds(300)), Abuse::kNone);
+  EXPECT_TRUE(account_.crowded());
+  EXPECT_EQ(Step(milliseconds(500)), Abuse::kNone);
   EXPECT_FALSE(account_.crowded());
   use_.calls_started = 200;
   EXPECT_EQ(Step(), Abuse::kNone);
@@ -157,6 +162,7 @@ TEST_F(ConnectionAccountTest, BytesWithoutAnyCallAreAbuseHoweverSlow) {
 
 TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuse) {
   use_.calls_started = 1;
+  use_.unread = 16000;
   Abuse abuse = Abuse::kNone;
   const TimePoint start = now_;
   while (abuse == Abuse::kNone && use_.bytes < (100 << 20)) {
@@ -164,48 +170,41 @@ TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuse) {
     abuse = Step();
   }
   EXPECT_EQ(abuse, Abuse::kFrames);
-  EXPECT_LE(use_.bytes, 400000);
-  EXPECT_LE(now_ - start, milliseconds(500));
+  EXPECT_LE(use_.bytes, 700000);
+  EXPECT_LE(now_ - start, milliseconds(600));
 }
 
-TEST_F(ConnectionAccountTest, HeadersThatNeverEndAreAbuseSlowlyAndAtOnce) {
+TEST_F(ConnectionAccountTest, HeadersLargerThanAnyRequestAreAbuseHoweverSlow) {
   use_.calls_started = 1;
   Abuse abuse = Abuse::kNone;
-  int seconds_passed = 0;
-  for (; abuse == Abuse::kNone && seconds_passed < 100; ++seconds_passed) {
-    use_.bytes += 16000;
+  while (abuse == Abuse::kNone && use_.bytes < (100 << 20)) {
+    use_.bytes += 100000;
     abuse = Step(seconds(1));
   }
   EXPECT_EQ(abuse, Abuse::kFrames);
-  EXPECT_LE(seconds_passed, 12);
-
-  account_ = ConnectionAccount(ConnectionAccount::Limits(), now_);
-  use_.calls_answered = use_.messages = 1;
-  EXPECT_EQ(Step(), Abuse::kNone);
-  ++use_.calls_started;
-  EXPECT_EQ(Step(), Abuse::kNone);
-  use_.bytes += 6 << 20;
-  EXPECT_EQ(Step(), Abuse::kNone);  // Once may be a call that is heard of late.
-  use_.bytes += 1 << 20;
-  EXPECT_EQ(Step(), Abuse::kFrames);
+  EXPECT_LE(use_.bytes, 5 << 20);
 }
 
 // Of a call with a single request nothing is heard until it is complete.
-TEST_F(ConnectionAccountTest, UploadsAreUseHoweverSlowAsTheirWindowsAreOpened) {
+TEST_F(ConnectionAccountTest, UploadsThatAreReadAsTheyComeAreUse) {
   for (const bool struck : {false, true}) {
     struck_ = struck;
-    use_.calls_started = 1;
-    for (int i = 0; i < 120; ++i) {
-      use_.bytes += 32 << 10;
-      use_.sent += 13;
-      ASSERT_EQ(Step(seconds(1)), Abuse::kNone);
+    ++use_.calls_started;
+    for (int i = 0; i < 100; ++i) {
+      use_.bytes += 40000;
+      use_.unread = i % 3 == 0 ? 0 : 1000;
+      ASSERT_EQ(Step(), Abuse::kNone);
     }
+    ++use_.messages;
+    ++use_.calls_reset;
+    ASSERT_EQ(Step(), Abuse::kNone);
   }
 }
 
 TEST_F(ConnectionAccountTest, AStruckMachinesHeadersEndSooner) {
   struck_ = true;
   use_.calls_started = 1;
+  use_.unread = 16000;
   Abuse abuse = Abuse::kNone;
   const TimePoint start = now_;
   while (abuse == Abuse::kNone && use_.bytes < (100 << 20)) {
