@@ -16,6 +16,10 @@
 #include "tests/core/model/temporary_directory.h"
 #include "tests/testing/status_matchers.h"
 
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+
 namespace elmo {
 namespace {
 
@@ -91,7 +95,8 @@ TEST(GuardedProcessTest, AnEndlessLoopIsAnError) {
 }
 
 TEST(GuardedProcessTest, MemoryBeyondTheLimitIsRefused) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
   GTEST_SKIP() << "sanitizers reserve more addresses than any limit";
 #endif
   ProcessLimits limits;
