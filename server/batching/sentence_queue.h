@@ -22,7 +22,8 @@ namespace elmo {
 // share is not forgotten. Clients within kAhead of the one that got least come
 // first; among these, and among the others, the earliest deadline, then the
 // earliest arrival. So deadlines order the sentences, no caller can crowd out
-// another, and nothing starves: deadlines are absolute, clocks only advance.
+// another; deadlines are absolute, clocks only advance. Who can still wait for
+// long: a client whose clock is far ahead, while ever new ones come.
 //
 // The first sentence anchors the batch, which is filled in the same order up to
 // its budgets with sentences of the anchor's model. A batch ends with its
