@@ -10,8 +10,8 @@ build_packages=(
   prometheus-cpp-dev
 )
 # To run every test: the sanitizers' compiler, what names the lines in its reports
-# and a linker that is quick with its large programs, formatting, NumPy, which reads what the
-# client writes, and what callers in Python and Go have.
+# and a linker that is quick with its large programs, formatting, NumPy, which
+# reads what the client writes, and what callers in Python and Go have.
 test_packages=(
   clang clang-format libclang-rt-dev llvm lld python3-numpy git
   python3-grpcio golang-go ca-certificates prometheus

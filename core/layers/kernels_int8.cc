@@ -12,9 +12,6 @@ namespace {
 
 #include "core/layers/vector_math.inc"
 
-constexpr float kSteps = 127;  // Of a scale, to either side.
-constexpr int kZero = 128;     // What stands for 0 in a left factor.
-
 using Acc = __m512i;
 
 // Not the intrinsic: GCC 12 copies each accumulator to another register for it
@@ -37,10 +34,10 @@ inline Vec FinishAcc(Acc acc, const float* start, float row_scale,
 
 // 16 values in units of their scale.
 inline __m128i Narrow(Vec values, float steps_per_unit) {
-  const __m512i steps = _mm512_cvtps_epi32(
-      Clip(values * steps_per_unit, kSteps));  // To the nearest, ties to even.
+  const __m512i steps = _mm512_cvtps_epi32(Clip(
+      values * steps_per_unit, kInt8Steps));  // To the nearest, ties to even.
   return _mm512_cvtusepi32_epi8(
-      _mm512_add_epi32(steps, _mm512_set1_epi32(kZero)));
+      _mm512_add_epi32(steps, _mm512_set1_epi32(kInt8Zero)));
 }
 
 inline void Put(__m128i narrow, uint32_t* row, int64_t column) {
@@ -48,7 +45,7 @@ inline void Put(__m128i narrow, uint32_t* row, int64_t column) {
 }
 
 inline void StoreHidden(Vec values, float bound, uint32_t* row, int64_t unit) {
-  Put(Narrow(values, kSteps / bound), row, unit);
+  Put(Narrow(values, kInt8Steps / bound), row, unit);
 }
 
 inline Vec LoadSome(const float* x, int64_t count) {
@@ -70,10 +67,10 @@ void NarrowRow(const float* x, int64_t n, NarrowBound bound, uint32_t* out,
     // A row of zeros; and what is too small for its steps to be a float.
     if (!(bound > 1e-30f)) bound = 1e-30f;
   }
-  *scale = bound / kSteps;
+  *scale = bound / kInt8Steps;
   const int64_t end = NarrowStride(Precision::kInt8, n) * 4;
   for (int64_t i = 0; i < end; i += kLanes) {
-    Put(Narrow(LoadSome(x + i, n - i), kSteps / bound), out, i);
+    Put(Narrow(LoadSome(x + i, n - i), kInt8Steps / bound), out, i);
   }
 }
 

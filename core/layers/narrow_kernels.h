@@ -14,15 +14,18 @@ namespace elmo {
 // accumulator: that is what VDPBF16PS and VPDPBUSD do. So both have the same
 // layouts, counted in words:
 //
-//   left factor    [rows, words]; int8: unsigned, the value 0 is 128
+//   left factor    [rows, words]; int8: unsigned, kInt8Zero stands for 0
 //   right factor   panels of kPanel columns, each [words, kPanel]
 //
 // Same bits: an element is one chain of these instructions, words ascending, on
 // top of its start value (bf16), or an exact integer (int8). Neither depends on
 // the other rows.
 
-// Where a row's values lie between -bound and bound, its scale is bound / 127
-// whatever they are; 0: the largest magnitude of the row decides.
+constexpr int kInt8Steps = 127;  // Of a scale, to either side of 0.
+constexpr int kInt8Zero = 128;   // What stands for 0 in a left factor.
+
+// Where a row's values lie between -bound and bound, its scale is bound /
+// kInt8Steps whatever they are; 0: the largest magnitude of the row decides.
 using NarrowBound = float;
 
 // Distance between rows of a left factor, in words: whole cache lines, an odd
@@ -33,7 +36,8 @@ int64_t NarrowStride(Precision precision, int64_t depth);
 struct NarrowScales {
   const float* rows = nullptr;     // Of each row of the left factor.
   const float* columns = nullptr;  // Of each packed column.
-  // -128 times the sum of each packed column: takes back the left factor's 128.
+  // -kInt8Zero times the sum of each packed column: takes back what stands for
+  // 0 in the left factor.
   const int32_t* zero = nullptr;
 };
 

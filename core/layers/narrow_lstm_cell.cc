@@ -57,7 +57,7 @@ absl::Status NarrowLstmCell::Run(const PackedRows& rows, ConstMatrix input,
   narrow_h.Resize(precision_, rows.max_rows(), recurrent_.depth());
   narrow_h.Fill(kernels_, h, h_bound_);
   scratch->narrow_hidden.Resize(precision_, rows.max_rows(), padded_c());
-  scratch->narrow_hidden.SetScale(hidden_bound_ / 127);
+  scratch->narrow_hidden.SetScale(hidden_bound_ / kInt8Steps);
   for (int64_t t = 0; t < rows.steps();) {
     const int64_t end = rows.ChunkEnd(t, kChunkRows);
     const int64_t first = rows.offset(t);

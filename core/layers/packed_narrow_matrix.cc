@@ -9,9 +9,6 @@
 namespace elmo {
 namespace {
 
-constexpr int kInt8Steps = 127;
-constexpr int kInt8Zero = 128;  // What stands for 0 in a left factor.
-
 int64_t ValuesPerWord(Precision precision) {
   return precision == Precision::kBf16 ? 2 : 4;
 }
