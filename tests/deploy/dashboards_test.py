@@ -17,6 +17,11 @@ DASHBOARD = ROOT / "deploy/grafana/dashboards/elmo-serving.json"
 TARGET_LABELS = {"namespace", "pod", "job", "instance"}
 # Grafana's variables, as for a person who chose everything.
 VARIABLES = {"$job": ".+", "$instance": ".+", "$__rate_interval": "5m"}
+# What no panel, rule or alert needs, as another metric says it better.
+NOT_SHOWN = {
+    "elmo_queue_sentences": "elmo_queue_tokens",
+    "elmo_word_cache_words": "elmo_word_cache_bytes",
+}
 SENTENCES = "The bank was closed .\nThey sat on the bank of the river .\n"
 
 
@@ -91,6 +96,19 @@ class Watched(unittest.TestCase):
                           for _, value in self.prometheus.query(
                               filled(target["expr"]))]
                 self.assertFalse(all(math.isnan(each) for each in values))
+
+    def test_no_metric_of_the_server_is_forgotten(self):
+        exported = {name for name in self.prometheus.get("metadata")
+                    if name.startswith("elmo_")}
+        self.assertIn("elmo_requests_total", exported)
+        expressions = [target["expr"] for panel in panels()
+                       for target in panel["targets"]]
+        expressions += [rule["expr"] for rule in rules()]
+        used = {re.sub(r"_(bucket|sum|count)$", "", selector.split("{")[0])
+                for expression in expressions
+                for selector in promql.parse(expression)[0]}
+        self.assertEqual(exported - used, set(NOT_SHOWN))
+        self.assertLessEqual(set(NOT_SHOWN.values()), used)
 
     def test_variables(self):
         dashboard = json.loads(DASHBOARD.read_text())
