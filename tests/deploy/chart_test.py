@@ -98,6 +98,35 @@ class Arguments(unittest.TestCase):
             done = running.client(*arguments)
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_it_does_so_too_where_callers_must_be_known(self):
+        objects = secure()
+        smoke = objects["Pod", f"{NAME}-test"]["spec"]
+        asks = smoke["containers"][0]["args"]
+        # Of the names that the certificate is for.
+        self.assertIn(f"--server={NAME}.elmo.svc:50051", asks)
+        mount, = smoke["containers"][0]["volumeMounts"]
+        self.assertEqual(mount["mountPath"], "/etc/elmo/caller")
+        secret, = smoke["volumes"]
+        self.assertEqual(secret["secret"]["secretName"], "elmo-serving-caller")
+        with tempfile.TemporaryDirectory() as folder:
+            server.make_secrets(Path(folder) / "elmo")
+            guarded = [each.replace("/etc/", f"{folder}/")
+                       for each in container(objects)["args"]
+                       if "=/etc/" in each or each == "--hardened"]
+            asks = [each.replace("/etc/", f"{folder}/") for each in asks
+                    if not each.startswith("--server")]
+            with server.Server(*guarded) as running:
+                done = running.client(*asks)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                for missing in ("--token-file", "--tls-"):
+                    stranger = running.client(*[
+                        each for each in asks if not each.startswith(missing)])
+                    self.assertNotEqual(stranger.returncode, 0)
+
+    def test_without_a_callers_secret_nobody_asks_a_server_with_tls(self):
+        objects = chart.render(values={"tls": {"secretName": "a"}})
+        self.assertNotIn(("Pod", f"{NAME}-test"), objects)
+
 
 class Refused(unittest.TestCase):
     CASES = [
@@ -112,7 +141,13 @@ class Refused(unittest.TestCase):
         ({"options": {"slow-request": 5}}, "slow-request"),
         ({"options": {"drain-delay": "1s"}}, "drain-delay"),
         ({"drain": {"delaySeconds": 0}}, "delaySeconds"),
+        ({"drain": {"timeoutSeconds": 30}}, "shorter than options.default"),
+        ({"options": {"default-deadline": "1h"}}, "drain.timeoutSeconds is 60"),
+        ({"options": {"default-deadline": "60001ms"}}, "60001ms"),
         ({"ports": {"grpc": 443}}, "grpc"),
+        ({"ports": {"grpc": 9464}}, "must differ"),
+        ({"options": {"precision": "fp8"}}, "precision"),
+        ({"tests": {"callerSecretName": "No Name"}}, "callerSecretName"),
         ({"replicas": 3}, "replicas"),
         ({"models": []}, "models"),
         ({"image": {"digest": "latest"}}, "digest"),
@@ -174,6 +209,18 @@ class Objects(unittest.TestCase):
         # The rules want job="elmo-serving".
         self.assertEqual(
             found[0]["metadata"]["labels"][monitor["jobLabel"]], "elmo-serving")
+
+    def test_another_name_changes_nothing_for_prometheus(self):
+        objects = chart.render(values={
+            "nameOverride": "words",
+            "metrics": {"serviceMonitor": {"enabled": True}}})
+        monitor = objects["ServiceMonitor", "elmo-words"]["spec"]
+        metrics = objects["Service", "elmo-words-metrics"]["metadata"]["labels"]
+        self.assertEqual(metrics[monitor["jobLabel"]], "elmo-serving")
+        labels = objects["Deployment", "elmo-words"]["spec"]["template"][
+            "metadata"]["labels"]
+        # What deploy/prometheus/kubernetes.yml looks for.
+        self.assertEqual(labels["app.kubernetes.io/name"], "elmo-serving")
 
     def test_ports_by_name_are_the_containers(self):
         objects = secure()
@@ -244,7 +291,8 @@ class Pods(unittest.TestCase):
             timeout = seconds(argument(objects, "drain-timeout"))
             self.assertGreater(pod(objects)["terminationGracePeriodSeconds"],
                                delay + timeout)
-            # Calls without a deadline get --default-deadline: 1m.
+            # For calls without a deadline of their own.
+            self.assertEqual(argument(objects, "default-deadline"), "1m")
             self.assertGreaterEqual(timeout, 60)
             ready = container(objects)["readinessProbe"]
             self.assertGreaterEqual(delay, 5)
@@ -292,11 +340,15 @@ class Documentation(unittest.TestCase):
             with self.subTest(value=name):
                 self.assertRegex(text, rf"`{name}[`.]")
 
-    def test_the_chart_has_the_version_of_the_server(self):
+    def test_chart_and_images_have_the_version_of_the_server(self):
         about = chart.yaml.safe_load((chart.CHART / "Chart.yaml").read_text())
         cmake = (chart.ROOT / "CMakeLists.txt").read_text()
         version = re.search(r"project\([^)]*VERSION ([0-9.]+)", cmake)[1]
         self.assertEqual(about["appVersion"], version)
+        dockerfile = (chart.ROOT / "Dockerfile").read_text()
+        self.assertIn(f"\nARG VERSION={version}\n", dockerfile)
+        compose = (chart.ROOT / "deploy/compose.yaml").read_text()
+        self.assertIn(f":-elmo-serving:{version}}}", compose)
 
 
 if __name__ == "__main__":

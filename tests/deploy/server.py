@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -32,19 +33,21 @@ def check(arguments, environment=None):
 
 
 def make_secrets(folder):
-    """What secrets would hold: a certificate, its key, an authority and tokens,
-    in `folder` as the chart mounts them under /etc/elmo."""
-    for name in ("tls", "client-ca", "auth"):
+    """What secrets would hold: a certificate for 127.0.0.1 that is its own
+    authority, its key, tokens, and what a caller has, in `folder` as the chart
+    mounts them under /etc/elmo."""
+    for name in ("tls", "client-ca", "auth", "caller"):
         (folder / name).mkdir(parents=True)
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
          "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
-         "/CN=elmo.test", "-keyout", folder / "tls/tls.key", "-out",
+         "/CN=elmo.test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "tls/tls.key", "-out",
          folder / "tls/tls.crt"], check=True, capture_output=True)
-    (folder / "client-ca/ca.crt").write_bytes(
-        (folder / "tls/tls.crt").read_bytes())
-    for name in ("tokens", "callers.txt"):
-        (folder / "auth" / name).write_text("0123456789abcdef" * 4 + "\n")
+    for name in ("client-ca/ca.crt", "caller/ca.crt", "caller/tls.crt"):
+        shutil.copy(folder / "tls/tls.crt", folder / name)
+    shutil.copy(folder / "tls/tls.key", folder / "caller/tls.key")
+    for name in ("auth/tokens", "auth/callers.txt", "caller/token"):
+        (folder / name).write_text("0123456789abcdef" * 4 + "\n")
 
 
 class Server:

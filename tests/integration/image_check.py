@@ -5,12 +5,14 @@ usage: image_check.py ROOT CONFIG  (CONFIG: of buildah inspect)"""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 MB = 1 << 20
 MOST_MB = 140
 # What who breaks in would like to find.
@@ -28,6 +30,11 @@ def check(what, ok, found=""):
 def size_mb(root):
     return sum(path.lstat().st_size for path in root.rglob("*")
                if path.is_file() and not path.is_symlink()) / MB
+
+
+def project_version():
+    return re.search(r"project\([^)]*VERSION ([0-9.]+)",
+                     (ROOT / "CMakeLists.txt").read_text())[1]
 
 
 def inside(root, config, command, **variables):
@@ -88,7 +95,10 @@ def check_files(root, config):
     check("no shell, no compiler, no package manager", not there, str(there))
     labels = config["Labels"]
     check("labels", all(labels.get(f"org.opencontainers.image.{name}")
-                        for name in ("title", "version", "revision")))
+                        for name in ("title", "description", "revision")))
+    check("labelled with the project's version",
+          labels.get("org.opencontainers.image.version") == project_version(),
+          str(labels.get("org.opencontainers.image.version")))
     check("not root", config["User"].split(":")[0] not in ("", "0", "root"),
           config["User"])
     check("stops on", config["StopSignal"] == "SIGTERM", config["StopSignal"])
@@ -98,8 +108,11 @@ def check_server(root, config, log):
     server = Started(root, config, log)
     client = ["/usr/bin/elmo-client"]
     ready = run(root, config, [*client, "health", "--wait", "--timeout", "30"])
-    check("ready, by the image's own probe", ready.returncode == 0,
-          ready.stderr.strip())
+    check("ready", ready.returncode == 0, ready.stderr.strip())
+    how, *probe = config.get("Healthcheck", {}).get("Test", ["NONE"])
+    check("has a HEALTHCHECK without a shell", how == "CMD", how)
+    probed = run(root, config, probe or ["/none"])
+    check("which says so too", probed.returncode == 0, probed.stderr.strip())
     check("runs as", server.status("Uid") == [config["User"].split(":")[0]] * 4,
           server.status("Uid")[0])
     check("has no capability", int(server.status("CapEff")[0], 16) == 0)
@@ -112,17 +125,24 @@ def check_server(root, config, log):
           embed.stderr.strip() or str(answer.get("shape")))
     code = server.end(signal.SIGTERM)
     check("ends on SIGTERM with", code == 0, str(code))
-    gone = run(root, config, [*client, "health", "--timeout", "2"])
-    check("then the probe fails", gone.returncode == 1, str(gone.returncode))
+    gone = run(root, config, probe or ["/none"])
+    check("then HEALTHCHECK fails", gone.returncode == 1, str(gone.returncode))
 
 
 def check_volume(root, config):
-    """What is mounted at the model's place is what is served: nothing here."""
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root / "models/elmo"],
-                   check=True)
-    result = run(root, config, [*config["Entrypoint"], "--check"])
-    check("a volume takes the model's place", result.returncode == 1,
+    """What is mounted at the model's place is what is served: nothing, then a
+    package."""
+    place = root / "models/elmo"
+    start = [*config["Entrypoint"], "--check"]
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
+    result = run(root, config, start)
+    check("an empty volume hides the model", result.returncode == 1,
           (result.stdout + result.stderr).strip()[-60:])
+    subprocess.run(["mount", "--bind", ROOT / "models/elmo-en-small", place],
+                   check=True)
+    result = run(root, config, start)
+    check("a volume's package is served", result.returncode == 0,
+          result.stderr.strip()[-60:])
 
 
 def main(arguments):

@@ -13,8 +13,9 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* Not nameOverride: Prometheus finds pods, and names the job, by this. */ -}}
 {{- define "elmo.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "elmo.name" . }}
+app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: server
 {{- end -}}
@@ -60,6 +61,16 @@ grpc:
 {{- end }}
 {{- end -}}
 
+{{- /* A time as flags have it, in whole seconds, rounded up. */ -}}
+{{- define "elmo.seconds" -}}
+{{- $number := regexFind "^[0-9]+" . | int -}}
+{{- if hasSuffix "ms" . -}}{{ div (add $number 999) 1000 }}
+{{- else if hasSuffix "h" . -}}{{ mul $number 3600 }}
+{{- else if hasSuffix "m" . -}}{{ mul $number 60 }}
+{{- else -}}{{ $number }}
+{{- end -}}
+{{- end -}}
+
 {{- /* What the server would refuse at its start is refused here, with a reason. */ -}}
 {{- define "elmo.validate" -}}
 {{- $tls := .Values.tls.secretName -}}
@@ -78,6 +89,14 @@ grpc:
 {{- end -}}
 {{- if and .Values.hardened (or (index .Values.options "reflection") (index .Values.options "channelz") (index .Values.options "allow-plaintext-tokens")) -}}
 {{- fail "hardened switches reflection, channelz and allow-plaintext-tokens off; they cannot be on as well" -}}
+{{- end -}}
+{{- $ports := list .Values.ports.grpc .Values.ports.metrics .Values.ports.probe -}}
+{{- if ne (len ($ports | uniq)) (len $ports) -}}
+{{- fail "ports.grpc, ports.metrics and ports.probe must differ" -}}
+{{- end -}}
+{{- $deadline := index .Values.options "default-deadline" | default "1m" -}}
+{{- if gt (include "elmo.seconds" $deadline | int) (int .Values.drain.timeoutSeconds) -}}
+{{- fail (printf "drain.timeoutSeconds is %v: shorter than options.default-deadline, %s, so a rollout could cut calls off" .Values.drain.timeoutSeconds $deadline) -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (not .Values.autoscaling.queueTokens.enabled) (not .Values.autoscaling.cpu.averageUtilization) -}}
 {{- fail "autoscaling needs cpu.averageUtilization or queueTokens.enabled" -}}
