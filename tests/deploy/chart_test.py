@@ -232,6 +232,19 @@ class Objects(unittest.TestCase):
             for port in rule["ports"]:
                 self.assertIn(port["port"], named)
 
+    def test_the_network_policy_lets_callers_and_scrapes_in_and_nothing_out(
+            self):
+        policy = secure()["NetworkPolicy", NAME]["spec"]
+        self.assertEqual(sorted(policy["policyTypes"]), ["Egress", "Ingress"])
+        # Of probes it need not speak: a node always reaches its own pods.
+        allowed = {port["port"]: rule["from"] for rule in policy["ingress"]
+                   for port in rule["ports"]}
+        self.assertEqual(allowed, {
+            "grpc": [{"podSelector": {}}],
+            "metrics": [{"namespaceSelector": {"matchLabels": {
+                "kubernetes.io/metadata.name": "monitoring"}}}]})
+        self.assertEqual(policy["egress"], [])
+
     def test_services_for_callers_do_not_show_the_metrics(self):
         for (kind, name), each in secure().items():
             if kind == "Service" and not name.endswith("-metrics"):
