@@ -40,7 +40,7 @@ int Fail(const absl::Status& status) {
 }
 
 int Measure(const Settings& settings, const std::vector<std::string>& wanted) {
-  if (settings.model == settings.work + "/released") {
+  if (settings.model == settings.work + "/random-released") {
     const absl::Status status = EnsureReleasedPackage(settings.model);
     if (!status.ok()) return Fail(status);
   }
@@ -112,7 +112,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (settings.model.empty()) settings.model = settings.work + "/released";
+  if (settings.model.empty()) settings.model = settings.work + "/random-released";
   for (Precision precision : kPrecisions) {
     const std::string name(PrecisionName(precision));
     if (precisions.empty() || std::find(precisions.begin(), precisions.end(),

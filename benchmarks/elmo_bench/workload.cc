@@ -61,7 +61,7 @@ absl::Status EnsureReleasedPackage(const std::string& directory) {
   std::filesystem::create_directories(
       std::filesystem::path(directory).parent_path());
   testing::RandomModelScale scale;
-  scale.forget_bias = 0.5f;  // Fills the cells.
+  scale.forget_bias = 0.35f;  // Fills the cells.
   const ModelOptions options = testing::ReleasedOptions();
   const auto model = testing::RandomModel(options, /*seed=*/1, scale);
   PackageContents contents;
