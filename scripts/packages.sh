@@ -11,10 +11,11 @@ build_packages=(
 )
 # To run every test: the sanitizers' compiler, what names the lines in its reports
 # and a linker that is quick with its large programs, formatting, NumPy, which
-# reads what the client writes, and what callers in Python and Go have.
+# reads what the client writes, what callers in Python and Go have, and what the
+# benchmarks are built with.
 test_packages=(
   clang clang-format libclang-rt-dev llvm lld python3-numpy git
-  python3-grpcio golang-go ca-certificates prometheus
+  python3-grpcio golang-go ca-certificates prometheus libbenchmark-dev
 )
 # To run scripts/stress: the headers of HTTP/2, and certificates.
 stress_packages=(python3 python3-hpack openssl)
