@@ -438,6 +438,12 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
+    // CLI11 would say that --model is missing, not what is one too many.
+    const std::vector<std::string> unknown = app.remaining();
+    if (e.get_name() == "RequiredError" && !unknown.empty()) {
+      err << unknown.front() << ": no such flag; --help lists them\n";
+      return kBadFlags;
+    }
     // What is wrong in the file may be the reason for what is missing.
     if (config.ok()) return app.exit(e, out, err) == 0 ? 0 : kBadFlags;
   }

@@ -425,6 +425,11 @@ std::variant<CommandLine, int> ParseCommandLine(
       err << CommandsText(unknown.front()) << "\n";
       return kExitUsage;
     }
+    const std::vector<std::string> beside = app.remaining(/*recurse=*/true);
+    if (error.get_name() == "RequiredError" && !beside.empty()) {
+      err << beside.front() << ": no such option; --help lists them\n";
+      return kExitUsage;
+    }
     return app.exit(error, out, err) == 0 ? kExitOk : kExitUsage;
   }
   absl::StatusOr<CommandLine> line = Finish(app, raw);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "core/model/json.h"
 #include "core/model/sha256.h"
 
 namespace elmo {
@@ -26,9 +27,10 @@ absl::Status ValidateModelName(std::string_view name) {
   if (name.empty() || name.size() > kMaxBytes ||
       !absl::ascii_isalnum(static_cast<unsigned char>(name[0])) ||
       !std::all_of(name.begin(), name.end(), allowed)) {
-    return absl::InvalidArgumentError(
-        "the model's name must be 1 to 64 letters, digits, '.', '_' or '-', "
-        "the first a letter or digit");
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the model's name is ", JsonForMessage(nlohmann::json(name)),
+        "; it must be 1 to 64 letters, digits, '.', '_' or '-', the first a "
+        "letter or digit"));
   }
   return absl::OkStatus();
 }

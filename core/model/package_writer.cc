@@ -148,7 +148,9 @@ absl::Status CheckTarget(const fs::path& directory, bool replace) {
     const std::string name = it->path().filename().string();
     if (!replace) {
       return absl::AlreadyExistsError(
-          absl::StrCat(directory.string(), ": exists and is not empty"));
+          absl::StrCat(directory.string(),
+                       ": exists and is not empty; --force replaces a "
+                       "package"));
     }
     if (name != kOptionsFile && name != kTensorsFile) {
       return absl::AlreadyExistsError(absl::StrCat(

@@ -217,9 +217,12 @@ absl::Status CheckShape(const std::string& name, hid_t dataset,
       !std::equal(
           expected.begin(), expected.end(), dims,
           [](int64_t a, hsize_t b) { return static_cast<hsize_t>(a) == b; })) {
+    const std::string shape =
+        rank == 0
+            ? "no dimensions"
+            : absl::StrCat("shape ", absl::StrJoin(dims, dims + rank, "x"));
     return DatasetError(
-        name, absl::StrCat("has shape ", absl::StrJoin(dims, dims + rank, "x"),
-                           "; must be ", ShapeString(expected)));
+        name, absl::StrCat("has ", shape, "; must be ", ShapeString(expected)));
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -58,7 +59,14 @@ int Check(const std::string& directory) {
   return 0;
 }
 
-void AddImport(CLI::App* app, ImportArguments* arguments) {
+const std::map<std::string, DType>& Storages() {
+  static const auto* const storages = new std::map<std::string, DType>{
+      {"f32", DType::kF32}, {"f16", DType::kF16}, {"bf16", DType::kBF16}};
+  return *storages;
+}
+
+void AddImport(CLI::App* app, ImportArguments* arguments,
+               std::string* storage) {
   CLI::App* command = app->add_subcommand(
       "import", "Make a package from the files of AllenNLP or bilm-tf");
   command->add_option("--options", arguments->options_path, "options.json")
@@ -70,13 +78,11 @@ void AddImport(CLI::App* app, ImportArguments* arguments) {
   command->add_option(
       "--name", arguments->name,
       "Name that requests use (default: last part of --output)");
-  const std::map<std::string, DType> storages = {
-      {"f32", DType::kF32}, {"f16", DType::kF16}, {"bf16", DType::kBF16}};
   command
-      ->add_option("--storage", arguments->storage,
+      ->add_option("--storage", *storage,
                    "How weights are stored: f32 (exact), f16 or bf16 (half "
                    "the size)")
-      ->transform(CLI::CheckedTransformer(storages))
+      ->check(CLI::IsMember(std::vector<std::string>{"f32", "f16", "bf16"}))
       ->option_text("f32|f16|bf16 (default: f32)");
   command
       ->add_option("--warm-up", arguments->warm_up_path,
@@ -87,11 +93,24 @@ void AddImport(CLI::App* app, ImportArguments* arguments) {
                     "Replace a package that is there already");
 }
 
+// CLI11 would say that something is missing, not what is one too many.
+bool ReportUnknown(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+  if (error.get_name() != "RequiredError" || unknown.empty()) return false;
+  const bool option = unknown.front().rfind('-', 0) == 0;
+  std::fprintf(stderr,
+               "%s: no such %s; the commands are import, info, check. "
+               "--help says more.\n",
+               unknown.front().c_str(), option ? "option" : "command");
+  return true;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Makes, shows and checks ELMo model packages.", "elmo-model");
   app.require_subcommand(1);
   ImportArguments import;
-  AddImport(&app, &import);
+  std::string storage = "f32";
+  AddImport(&app, &import, &storage);
   std::string directory;
   bool json = false;
   CLI::App* info = app.add_subcommand("info", "Print what a package holds");
@@ -104,10 +123,12 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (ReportUnknown(app, error)) return kWrongUsage;
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
   if (info->parsed()) return Info(directory, json);
   if (check->parsed()) return Check(directory);
+  import.storage = Storages().at(storage);
   return Import(import);
 }
 

@@ -287,6 +287,7 @@ TEST_F(CommandLineTest, MistakesExitWith2AndNameTheFlag) {
       {{"--model=bad name=/m"}, "name"},
       {{"--model=/m", "--no-such-flag"}, "--no-such-flag"},
       {{"--model=/m", "stray"}, "stray"},
+      {{"--modell=/m"}, "--modell=/m: no such flag"},
       {{"--model=/m", "--workers=0"}, "--workers is 0"},
       {{"--model=/m", "--workers=many"}, "--workers"},
       {{"--model=/m", "--workers=99999999999"}, "--workers"},

@@ -269,6 +269,7 @@ TEST_F(CliOptionsTest, UnknownCommandIsNamedWithTheKnownOnes) {
                    "frob: no such command; the commands are embed, "
                    "compare, bench, info");
   ExpectUsageError({"--frob"}, "--frob: no such option");
+  ExpectUsageError({"compare", "--frob"}, "--frob: no such option");
 }
 
 class ErrorTextTest : public ::testing::Test {

@@ -119,7 +119,7 @@ TEST_F(ElmoModelTest, InfoShowsWhatTheModelIs) {
 
 TEST_F(ElmoModelTest, ImportDoesNotOverwriteWithoutForce) {
   ASSERT_EQ(Import().exit_code, 0);
-  ExpectFailure(Import(), "small: exists and is not empty");
+  ExpectFailure(Import(), "small: exists and is not empty; --force");
   EXPECT_EQ(Import("--force --name other").exit_code, 0);
   EXPECT_THAT(Run("info " + package_path_).out, HasSubstr("other"));
 }
@@ -177,6 +177,23 @@ TEST_F(ElmoModelTest, IgnoredLayersAreNoted) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.err,
               HasSubstr("elmo-model: note: lstm.n_layers is 1: ignored 6"));
+}
+
+TEST_F(ElmoModelTest, NamesThatCannotBeAreShown) {
+  ExpectFailure(Import("--name a/b"), "name is \"a/b\"; it must be 1 to 64");
+}
+
+TEST_F(ElmoModelTest, WhatIsOneTooManyIsNamedAndNotWhatIsMissing) {
+  for (const char* word : {"frobnicate", "--frob", "import --frob"}) {
+    const Result result = Run(word);
+    EXPECT_EQ(result.exit_code, 2) << word;
+    EXPECT_THAT(result.err, HasSubstr(": no such ")) << word;
+    EXPECT_THAT(result.err, HasSubstr("frob")) << word;
+  }
+  const Result storage =
+      Run("import --options a --weights b --output c --storage 2");
+  EXPECT_EQ(storage.exit_code, 2);
+  EXPECT_THAT(storage.err, HasSubstr("2 not in {f32,f16,bf16}"));
 }
 
 TEST_F(ElmoModelTest, WrongCommandLinesGiveExitCodeTwo) {
