@@ -27,6 +27,7 @@ deploy_packages=(prometheus docker-compose python3 python3-yaml)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
+wrong_usage() { usage >&2; say "error: $*"; exit 2; }
 # For what only tests need and a machine may not reach: they can go on without.
 unavailable() { say "not available: $*"; exit 69; }
 

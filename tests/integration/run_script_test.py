@@ -143,7 +143,7 @@ class RunScriptTest(unittest.TestCase):
                 (["--model"], "--model needs a folder")]:
             with Run(*arguments) as run:
                 code, output = run.wait()
-            self.assertEqual(code, 1)
+            self.assertEqual(code, 2)
             self.assertIn(message, output)
 
 
