@@ -246,7 +246,11 @@ absl::Status CheckWhole(const ModelOptions& options) {
         absl::StrCat("char_cnn.filters: the sum of width * count is ", columns,
                      "; limit is ", kMaxTableColumns));
   }
-  const int64_t parameters = NumParameters(options);
+  // With all projections that its weights may have.
+  ModelOptions largest = options;
+  largest.lstm.square_projection = true;
+  largest.char_cnn.square_projection = true;
+  const int64_t parameters = NumParameters(largest);
   if (parameters > kMaxParameters) {
     return absl::InvalidArgumentError(
         absl::StrCat("the dimensions make a model of ", parameters,

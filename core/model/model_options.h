@@ -19,10 +19,14 @@ struct LstmOptions {
   float cell_clip = 0;  // |c| is clipped to this after each step; 0: no clip.
   float proj_clip = 0;  // |h| is clipped to this after projecting; 0: none.
   bool use_skip_connections = false;  // out_l = h_l + in_l for layers l >= 1.
+  // Not in options.json: whether the weights have projections at P == H too, as
+  // AllenNLP expects. bilm-tf projects only where that narrows; else there is
+  // no matrix and, as in TensorFlow's cell, no clip of h.
+  bool square_projection = false;
 
-  // bilm-tf projects only where that narrows: at P == H there is no projection
-  // matrix and, as in TensorFlow's cell, no clip of h.
-  bool has_projection() const { return projection_dim < dim; }
+  bool has_projection() const {
+    return projection_dim < dim || square_projection;
+  }
 };
 
 enum class Activation { kRelu, kTanh };
@@ -37,6 +41,9 @@ struct CharCnnOptions {
   int num_highway = 0;
   int embedding_dim = 0;              // d: size of a character embedding.
   int max_characters_per_token = 50;  // M, with the two word marks.
+  // Not in options.json: whether the weights have a projection at F == P too,
+  // as AllenNLP expects. bilm-tf leaves it out.
+  bool square_projection = false;
 
   // F: the sum of the filter counts, the width of the highway layers.
   int num_filters() const;
@@ -48,9 +55,9 @@ struct ModelOptions {
 
   int num_output_layers() const { return lstm.num_layers + 1; }
   int output_dim() const { return 2 * lstm.projection_dim; }
-  // bilm-tf leaves the matrix out where it would not narrow.
   bool has_char_projection() const {
-    return char_cnn.num_filters() != lstm.projection_dim;
+    return char_cnn.num_filters() != lstm.projection_dim ||
+           char_cnn.square_projection;
   }
   bool has_lstm_projection() const { return lstm.has_projection(); }
 };

@@ -61,6 +61,7 @@ class PackageLoader {
  private:
   absl::Status ReadOptions();
   absl::Status CheckMetadata(const Metadata& metadata);
+  void MakeLayout(const SafetensorsHeader& header);
   void MakeSlots(const SafetensorsHeader& header);
   absl::Status CheckTensors(const SafetensorsHeader& header) const;
   // Only now: a header that passed bounds the memory by the file's size.
@@ -90,7 +91,7 @@ absl::StatusOr<std::unique_ptr<ModelPackage>> PackageLoader::Load() {
   ELMO_ASSIGN_OR_RETURN(const SafetensorsFile file,
                         SafetensorsFile::Open(tensors_path_));
   ELMO_RETURN_IF_ERROR(CheckMetadata(file.header().metadata));
-  layout_.emplace(package_->options_);
+  MakeLayout(file.header());
   MakeSlots(file.header());
   ELMO_RETURN_IF_ERROR(CheckTensors(file.header()));
   ELMO_RETURN_IF_ERROR(Allocate(file.header()));
@@ -150,6 +151,15 @@ absl::Status PackageLoader::CheckMetadata(const Metadata& metadata) {
   package_->name_ = name;
   package_->metadata_ = metadata;
   return absl::OkStatus();
+}
+
+void PackageLoader::MakeLayout(const SafetensorsHeader& header) {
+  std::set<std::string> names;
+  for (const TensorInfo& info : header.tensors) names.insert(info.name);
+  FindSquareProjections(
+      [&](const WeightTensor& tensor) { return names.count(tensor.name) != 0; },
+      &package_->options_);
+  layout_.emplace(package_->options_);
 }
 
 void PackageLoader::MakeSlots(const SafetensorsHeader& header) {

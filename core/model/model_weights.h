@@ -30,7 +30,7 @@ struct CharCnnWeights {
   ConstMatrix embedding;  // [261, d]; row k is character id k + 1
   std::vector<ConvolutionWeights> convolutions;  // In the options' order.
   std::vector<HighwayWeights> highways;
-  ConstMatrix projection;       // [F, P]; empty where F == P
+  ConstMatrix projection;       // [F, P]; may be empty where F == P
   ConstMatrix projection_bias;  // [1, P]; empty likewise
 };
 
@@ -39,7 +39,7 @@ struct CharCnnWeights {
 struct LstmCellWeights {
   ConstMatrix weight;      // [2P, 4H]: P input rows, then P recurrent rows
   ConstMatrix bias;        // [1, 4H]
-  ConstMatrix projection;  // [H, P]; empty where P == H
+  ConstMatrix projection;  // [H, P]; may be empty where P == H
 };
 
 struct ModelWeights {

@@ -134,6 +134,16 @@ absl::StatusOr<EncodedTensors> Encode(const PackageContents& contents,
   return encoded;
 }
 
+// As the weights have them; options.json does not tell.
+void NoteSquareProjections(const ModelWeights& weights, ModelOptions* options) {
+  options->char_cnn.square_projection = !weights.char_cnn.projection.empty();
+  for (const auto* cells : {&weights.forward, &weights.backward}) {
+    for (const LstmCellWeights& cell : *cells) {
+      options->lstm.square_projection |= !cell.projection.empty();
+    }
+  }
+}
+
 // Whether `directory` may be put in place: OK, or why not.
 absl::Status CheckTarget(const fs::path& directory, bool replace) {
   std::error_code error;
@@ -231,8 +241,9 @@ absl::Status WriteFolder(const std::string& options_json,
 absl::Status WritePackage(const PackageContents& contents,
                           const std::string& directory, bool replace) {
   ELMO_RETURN_IF_ERROR(ValidateModelName(contents.name));
-  ELMO_ASSIGN_OR_RETURN(const ModelOptions options,
+  ELMO_ASSIGN_OR_RETURN(ModelOptions options,
                         ParseModelOptions(contents.options_json));
+  NoteSquareProjections(contents.weights, &options);
   ELMO_ASSIGN_OR_RETURN(const EncodedTensors encoded,
                         Encode(contents, options));
   Metadata metadata = contents.metadata;

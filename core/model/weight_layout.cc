@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace elmo {
@@ -92,6 +93,27 @@ void Visit(const ModelOptions& options, ModelWeights* weights,
 }
 
 }  // namespace
+
+void FindSquareProjections(const std::function<bool(const WeightTensor&)>& has,
+                           ModelOptions* options) {
+  const bool square_lstm = options->lstm.projection_dim == options->lstm.dim;
+  const bool square_char =
+      options->char_cnn.num_filters() == options->lstm.projection_dim;
+  options->lstm.square_projection = square_lstm;
+  options->char_cnn.square_projection = square_char;
+  bool lstm = false;
+  bool characters = false;
+  const WeightLayout layout(*options);
+  // One is enough: where others are missing, the layout then misses them.
+  for (const WeightTensor& tensor : layout.tensors()) {
+    const bool is_char = absl::StartsWith(tensor.name, "projection.");
+    const bool is_lstm = absl::EndsWith(tensor.name, ".projection");
+    if ((!is_char && !is_lstm) || !has(tensor)) continue;
+    (is_char ? characters : lstm) = true;
+  }
+  options->lstm.square_projection = square_lstm && lstm;
+  options->char_cnn.square_projection = square_char && characters;
+}
 
 WeightLayout::WeightLayout(const ModelOptions& options) : options_(options) {
   ModelWeights unused = EmptyWeights(options);

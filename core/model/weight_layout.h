@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,11 @@ struct WeightTensor {
 
   size_t size() const { return static_cast<size_t>(rows * cols); }
 };
+
+// Sets `options`' two square_projection to what the weights have. `has` tells
+// whether they have the tensor.
+void FindSquareProjections(const std::function<bool(const WeightTensor&)>& has,
+                           ModelOptions* options);
 
 // All tensors that a model with these options has, in the order of packages,
 // laid out in one buffer. This is the one place that lists them. Constant.

@@ -131,19 +131,6 @@ bool IsHigherLayer(const std::string& name, int num_layers) {
   return false;
 }
 
-// Why a dataset that the options do not ask for is not just ignored.
-std::string UnexpectedReason(const std::string& name) {
-  if (absl::StartsWith(name, "CNN_proj/")) {
-    return "does not belong to these options: char_cnn.filters has as many "
-           "filters as lstm.projection_dim, so there is no projection to read";
-  }
-  if (absl::EndsWith(name, "/W_P_0")) {
-    return "does not belong to these options: lstm.projection_dim is not "
-           "smaller than lstm.dim, so there is no projection to read";
-  }
-  return "does not belong to these options; are they of another model?";
-}
-
 absl::Status CheckNames(const std::set<std::string>& found,
                         const WeightLayout& layout, Notes* notes) {
   if (found.count("char_embed") == 0 && found.count("embedding") != 0) {
@@ -163,7 +150,9 @@ absl::Status CheckNames(const std::set<std::string>& found,
   for (const std::string& name : found) {
     if (expected.count(name) != 0) continue;
     if (!IsHigherLayer(name, layout.num_layers())) {
-      return DatasetError(name, UnexpectedReason(name));
+      return DatasetError(name,
+                          "does not belong to these options; are they of "
+                          "another model?");
     }
     ++ignored;
   }
@@ -312,22 +301,45 @@ absl::Status ReadDataset(hid_t file, const WeightTensor& tensor, float* out) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status ReadHdf5Datasets(const std::string& path,
-                              const WeightLayout& layout, float* buffer,
-                              Notes* notes) {
+// The file, open for reading. Not valid() where that failed: `status` says why.
+Handle OpenFile(const std::string& path, absl::Status* status) {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // It prints otherwise.
   H5PLset_loading_state(0);  // A file must not make us load plugins.
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   // Read-only file systems cannot lock.
   H5Pset_file_locking(access.get(), false, true);
-  const Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()),
-                    H5Fclose);
-  if (!file.valid()) {
-    return absl::InvalidArgumentError(
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
+  // Asked at once: the next call of the library would clear it.
+  if (file < 0) {
+    *status = absl::InvalidArgumentError(
         absl::StrCat("the HDF5 library cannot open it: ", LibraryError()));
   }
+  return Handle(file, H5Fclose);
+}
+
+}  // namespace
+
+absl::Status FindHdf5Projections(const std::string& path,
+                                 ModelOptions* options) {
+  absl::Status status;
+  const Handle file = OpenFile(path, &status);
+  if (!file.valid()) return status;
+  ELMO_ASSIGN_OR_RETURN(const std::set<std::string> datasets,
+                        ListDatasets(file.get()));
+  FindSquareProjections(
+      [&](const WeightTensor& tensor) {
+        return datasets.count(tensor.published) != 0;
+      },
+      options);
+  return absl::OkStatus();
+}
+
+absl::Status ReadHdf5Datasets(const std::string& path,
+                              const WeightLayout& layout, float* buffer,
+                              Notes* notes) {
+  absl::Status status;
+  const Handle file = OpenFile(path, &status);
+  if (!file.valid()) return status;
   ELMO_ASSIGN_OR_RETURN(const std::set<std::string> datasets,
                         ListDatasets(file.get()));
   ELMO_RETURN_IF_ERROR(CheckNames(datasets, layout, notes));

@@ -9,6 +9,11 @@
 
 namespace elmo {
 
+// Which square projections the file has (see ModelOptions). Like the next one,
+// to be run under RunGuarded(), and naming the dataset, not the file.
+absl::Status FindHdf5Projections(const std::string& path,
+                                 ModelOptions* options);
+
 // The part of ReadHdf5Weights() that runs the HDF5 library: fills `buffer` from
 // the datasets of the file. The library is not safe on hostile files, so this
 // runs under RunGuarded(). Does not look at the values. Errors name the

@@ -10,11 +10,12 @@
 
 namespace elmo {
 
-// The weights of a published HDF5 file. `buffer` has the layout of
-// WeightLayout(options).
+// The weights of a published HDF5 file.
 struct Hdf5Weights {
-  SharedFloats buffer;
-  Notes notes;  // What was ignored.
+  // Those that were asked for, and which square projections the file has.
+  ModelOptions options;
+  SharedFloats buffer;  // In the layout of WeightLayout(options).
+  Notes notes;          // What was ignored.
 };
 
 // Reads the weight file of AllenNLP or bilm-tf that belongs to `options`.

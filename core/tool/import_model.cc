@@ -84,7 +84,7 @@ absl::Status ImportModel(const ImportArguments& arguments, Notes* notes) {
   }
   ELMO_ASSIGN_OR_RETURN(Hdf5Weights weights,
                         ReadHdf5Weights(arguments.weights_path, *options));
-  const WeightLayout layout(*options);
+  const WeightLayout layout(weights.options);
   ELMO_RETURN_IF_ERROR(
       RoundToStorage(arguments.storage, layout, weights.buffer.data()));
   contents.weights = layout.View(weights.buffer.data());
@@ -92,7 +92,7 @@ absl::Status ImportModel(const ImportArguments& arguments, Notes* notes) {
   ELMO_ASSIGN_OR_RETURN(contents.metadata[kSourceWeightsKey],
                         Sha256OfFile(arguments.weights_path));
   ELMO_RETURN_IF_ERROR(
-      AddWarmState(arguments.warm_up_path, *options, &contents));
+      AddWarmState(arguments.warm_up_path, weights.options, &contents));
   return WritePackage(contents, arguments.output, arguments.replace);
 }
 

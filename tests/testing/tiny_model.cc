@@ -69,7 +69,7 @@ void TinyModel::AddCharCnn(const FillTensor& fill) {
     weights.highways.push_back(highway);
   }
   const int64_t width = options_.lstm.projection_dim;
-  if (num_filters != width) {
+  if (options_.has_char_projection()) {
     weights.projection = Add(fill, "CNN_proj/W_proj", num_filters, width);
     weights.projection_bias = Add(fill, "CNN_proj/b_proj", 1, width);
   }
@@ -84,7 +84,9 @@ LstmCellWeights TinyModel::AddCell(const FillTensor& fill, int direction,
   LstmCellWeights weights;
   weights.weight = Add(fill, at + "W_0", 2 * width, 4 * cells);
   weights.bias = Add(fill, at + "B", 1, 4 * cells);
-  if (width < cells) weights.projection = Add(fill, at + "W_P_0", cells, width);
+  if (options_.lstm.has_projection()) {
+    weights.projection = Add(fill, at + "W_P_0", cells, width);
+  }
   return weights;
 }
 

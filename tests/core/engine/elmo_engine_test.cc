@@ -125,6 +125,16 @@ TEST_P(ElmoEngineTest, NoProjectionWhereWidthsAreEqualAgrees) {
   ExpectCorrect(options);
 }
 
+// As AllenNLP: what projects without narrowing projects, and is clipped.
+TEST_P(ElmoEngineTest, SquareProjectionsAgree) {
+  ModelOptions options = TinyOptions();
+  options.lstm.projection_dim = options.lstm.dim = 20;  // F is 20 as well.
+  options.lstm.square_projection = true;
+  options.char_cnn.square_projection = true;
+  options.lstm.proj_clip = 0.05f;
+  ExpectCorrect(options);
+}
+
 // As TensorFlow's LSTMCell: proj_clip belongs to the projection.
 TEST_P(ElmoEngineTest, WithoutProjectionOutputsAreNotClipped) {
   ModelOptions options = TinyOptions();

@@ -51,6 +51,9 @@ inline std::vector<NamedOptions> AllLayouts() {
   all.push_back({"NoProjectionAtAll", SmallOptions()});
   all.back().options.lstm.dim = 4;
   all.back().options.char_cnn.filters = {{50, 4}};
+  all.push_back({"SquareProjections", all.back().options});
+  all.back().options.lstm.square_projection = true;
+  all.back().options.char_cnn.square_projection = true;
   all.push_back({"TanhWithoutSkipAndClips", SmallOptions()});
   all.back().options.char_cnn.activation = Activation::kTanh;
   all.back().options.lstm.use_skip_connections = false;
