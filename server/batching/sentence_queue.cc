@@ -12,6 +12,15 @@ namespace {
 // Deadlines nearer to each other than this are one in WorkAhead().
 constexpr Duration kBucket = std::chrono::milliseconds(16);
 
+// Of so many clients each Pop asks whether somebody still waits for the first
+// sentence: that takes a look into memory far away.
+constexpr size_t kSweep = 64;
+
+// So many sentences that cannot join does PopBatch() pass over, and so many
+// does PopUrgent() look at: thousands of clients may have some.
+constexpr int kPassOver = 256;
+constexpr int kUrgentLook = 32;
+
 int64_t BucketOf(TimePoint deadline) {
   return deadline.time_since_epoch() / kBucket;
 }
@@ -71,12 +80,12 @@ absl::Status SentenceQueue::Push(std::vector<SentenceTask>* tasks,
 void SentenceQueue::PushAlways(std::vector<SentenceTask>* tasks,
                                TimePoint now) {
   if (tasks->empty()) return;
-  const auto client = Activate(tasks->front().client);
+  Client& client = Activate(tasks->front().client);
   for (SentenceTask& task : *tasks) {
-    ELMO_DCHECK(task.client == client->first);
+    ELMO_DCHECK(task.client == client.id);
     task.accepted = now;
     task.cost = CostOf(task, options_.max_batch_rows);
-    client->second.queued_cost += task.cost;
+    client.queued_cost += task.cost;
     queued_cost_ += task.cost;
     Bucket& bucket = buckets_[BucketOf(task.deadline)];
     ++bucket.sentences;
@@ -84,25 +93,36 @@ void SentenceQueue::PushAlways(std::vector<SentenceTask>* tasks,
     ++queued_sentences_;
     queued_tokens_ += task.steps();
     const Key key(task.deadline, next_arrival_++);
-    client->second.waiting.emplace(key, std::move(task));
+    client.arrivals.emplace(key.second, key.first);
+    client.waiting.emplace(key, std::move(task));
   }
+  client.first = client.waiting.begin()->first;
+  client.oldest = client.arrivals.begin()->first;
   tasks->clear();
 }
 
 SentenceQueue::Next SentenceQueue::PopBatch(TimePoint now, int free_workers) {
   ELMO_DCHECK(free_workers >= 1);
-  AdvanceFloor();
+  AdvanceShare();
   Next next;
-  std::vector<Candidate> heap = Candidates(now);
+  const bool turn = served_ >= next_turn_;
+  bool any_overdue = false;
+  Heap heap;
+  heap.reserve(clients_.size());
+  ForEachAlive(now, [&](size_t client) {
+    const bool overdue = turn && IsOverdue(clients_[client]);
+    any_overdue |= overdue;
+    heap.push_back(CandidateOf(client, overdue ? Order::kAge : Order::kClock));
+  });
   std::make_heap(heap.begin(), heap.end());
+  const size_t waiting = heap.size();
   const int64_t share = (queued_tokens_ + free_workers - 1) / free_workers;
   Filling filling;
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end());
-    const Candidate candidate = heap.back();
-    heap.pop_back();
-    const auto client = candidate.client;
-    const SentenceTask& task = client->second.waiting.begin()->second;
+  int passed_over = 0;
+  Candidate candidate;
+  while (passed_over < kPassOver && PopAlive(&heap, now, &candidate)) {
+    const Client& client = clients_[candidate.client];
+    const SentenceTask& task = TaskOf(candidate);
     if (!next.batch.empty()) {
       if (static_cast<int>(next.batch.size()) >= options_.max_batch_rows ||
           filling.tokens + task.steps() > options_.max_batch_tokens ||
@@ -110,11 +130,10 @@ SentenceQueue::Next SentenceQueue::PopBatch(TimePoint now, int free_workers) {
         break;
       }
       if (task.model != next.batch.front().model ||
-          BreaksDeadline(task, filling, now)) {
-        continue;
-      }
-      if (next.clients.count(client->first) == 0 &&
-          RunsApart(client->second, task, filling)) {
+          BreaksDeadline(task, filling, now) ||
+          (next.clients.count(client.id) == 0 &&
+           RunsApart(client, task, filling))) {
+        ++passed_over;
         continue;
       }
     }
@@ -126,16 +145,18 @@ SentenceQueue::Next SentenceQueue::PopBatch(TimePoint now, int free_workers) {
     filling.charged += task.cost;
     filling.weighted_clocks +=
         static_cast<double>(task.cost.count()) *
-        static_cast<double>((client->second.used + task.cost).count());
-    next.clients.insert(client->first);
-    if (TakeFirst(client, task.cost, now, &next.batch)) {
-      heap.push_back({client->second.used > floor_ + kAhead,
-                      client->second.waiting.begin()->first, client});
-      std::push_heap(heap.begin(), heap.end());
+        static_cast<double>((client.used + task.cost).count());
+    next.clients.insert(client.id);
+    Take(candidate, task.cost, &next.batch);
+    if (!client.waiting.empty()) {
+      PushHeap(&heap, CandidateOf(candidate.client, Order::kClock));
     }
   }
+  Share(filling.charged, waiting);
+  if (any_overdue) next_turn_ = served_ + (kTurn - 1) * filling.charged;
   next.clock = filling.clock();
   next.deadline = filling.deadline;
+  ForgetIdle();
   GiveDead(&next);
   return next;
 }
@@ -171,45 +192,43 @@ SentenceQueue::Next SentenceQueue::PopUrgent(TimePoint now,
                                              const std::set<ClientId>& clients,
                                              Duration clock, Duration budget) {
   Next next;
-  std::vector<Candidate> heap = Candidates(now);
-  heap.erase(std::remove_if(heap.begin(), heap.end(),
-                            [&](const Candidate& candidate) {
-                              return clients.count(candidate.client->first) > 0;
-                            }),
-             heap.end());
-  // Who got least of all comes first: there may be little time.
-  for (Candidate& candidate : heap) {
-    candidate.ahead = candidate.client->second.used > floor_;
-  }
+  Heap heap;
+  size_t waiting = 0;
+  ForEachAlive(now, [&](size_t index) {
+    ++waiting;
+    const Client& client = clients_[index];
+    if (client.used > clock || clients.count(client.id) > 0) return;
+    heap.push_back(CandidateOf(index, Order::kUrgent));
+  });
   std::make_heap(heap.begin(), heap.end());
   int64_t tokens = 0;
   int64_t longest = 0;
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end());
-    const Candidate candidate = heap.back();
-    heap.pop_back();
-    const auto client = candidate.client;
-    const SentenceTask& task = client->second.waiting.begin()->second;
+  Duration charged{};
+  Candidate candidate;
+  for (int i = 0; i < kUrgentLook && PopAlive(&heap, now, &candidate); ++i) {
+    const Client& client = clients_[candidate.client];
+    const SentenceTask& task = TaskOf(candidate);
     if (task.model == nullptr) continue;
     if (!next.batch.empty() && task.model != next.batch.front().model) continue;
     const int64_t steps = std::max(longest, task.steps());
     const BatchCost cost = task.model->cost();
     const Duration before = cost.Predict(longest, tokens);
     const Duration after = cost.Predict(steps, tokens + task.steps());
-    const Duration with_all = client->second.used +
-                              (client->second.queued_cost - task.cost) +
-                              (after - before);
+    const Duration with_all =
+        client.used + (client.queued_cost - task.cost) + (after - before);
     if (after > budget || with_all > clock) continue;
     longest = steps;
     tokens += task.steps();
-    next.clients.insert(client->first);
+    next.clients.insert(client.id);
+    charged += after - before;
     // The room that it really takes is charged: small batches are dear.
-    if (TakeFirst(client, after - before, now, &next.batch)) {
-      heap.push_back({client->second.used > floor_,
-                      client->second.waiting.begin()->first, client});
-      std::push_heap(heap.begin(), heap.end());
+    Take(candidate, after - before, &next.batch);
+    if (!client.waiting.empty()) {
+      PushHeap(&heap, CandidateOf(candidate.client, Order::kUrgent));
     }
   }
+  Share(charged, waiting);
+  ForgetIdle();
   GiveDead(&next);
   return next;
 }
@@ -222,12 +241,12 @@ Duration SentenceQueue::WorkAhead(ClientId client, TimePoint deadline) const {
     earlier += bucket.cost;
   }
   // Until every other client has got as much as this one will have.
-  const auto own = clients_.find(client);
+  const auto own = index_.find(client);
   const Duration used = ClockOf(client);
-  Duration fair =
-      own == clients_.end() ? Duration::zero() : own->second.queued_cost;
-  for (const auto& [id, other] : clients_) {
-    if (id == client) continue;
+  Duration fair = own == index_.end() ? Duration::zero()
+                                      : clients_[own->second].queued_cost;
+  for (const Client& other : clients_) {
+    if (other.id == client) continue;
     fair += std::clamp(used + kAhead - other.used, Duration::zero(),
                        other.queued_cost);
   }
@@ -235,82 +254,143 @@ Duration SentenceQueue::WorkAhead(ClientId client, TimePoint deadline) const {
 }
 
 Duration SentenceQueue::ClockOf(ClientId client) const {
-  const auto own = clients_.find(client);
-  return own == clients_.end() ? StartOf(client)
-                               : own->second.used + own->second.queued_cost;
+  const auto own = index_.find(client);
+  if (own == index_.end()) return StartOf(client);
+  return clients_[own->second].used + clients_[own->second].queued_cost;
 }
 
 Duration SentenceQueue::StartOf(ClientId client) const {
   const auto debt = debts_.find(client);
-  return debt == debts_.end() ? floor_ : std::max(floor_, debt->second);
+  return debt == debts_.end() ? even_share_
+                              : std::max(even_share_, debt->second);
 }
 
-SentenceQueue::Clients::iterator SentenceQueue::Activate(ClientId client) {
-  const auto [it, is_new] = clients_.try_emplace(client);
-  if (is_new) {
-    it->second.used = StartOf(client);
-    debts_.erase(client);
-  }
-  return it;
+SentenceQueue::Client& SentenceQueue::Activate(ClientId client) {
+  const auto [it, is_new] = index_.try_emplace(client, clients_.size());
+  if (!is_new) return clients_[it->second];
+  Client& added = clients_.emplace_back();
+  added.id = client;
+  added.used = StartOf(client);
+  added.waits_since = served_;
+  debts_.erase(client);
+  return added;
 }
 
-void SentenceQueue::AdvanceFloor() {
+void SentenceQueue::AdvanceShare() {
   if (clients_.empty()) return;
-  Duration least = Duration::max();
-  for (const auto& [id, client] : clients_) {
-    least = std::min(least, client.used);
-  }
-  floor_ = std::max(floor_, least);
+  least_ = Duration::max();
+  for (const Client& client : clients_) least_ = std::min(least_, client.used);
+  even_share_ = std::max(even_share_ + gained_, least_);
+  gained_ = Duration::zero();
 }
 
-bool SentenceQueue::DropDead(Clients::iterator client, TimePoint now) {
-  std::map<Key, SentenceTask>& waiting = client->second.waiting;
-  while (!waiting.empty() && IsDead(waiting.begin()->second, now)) {
-    dead_.push_back(Remove(client, waiting.begin()));
+void SentenceQueue::Share(Duration charged, size_t waiting) {
+  if (waiting > 0) gained_ += charged / static_cast<int64_t>(waiting);
+}
+
+void SentenceQueue::DropDead(Client* client, TimePoint now) {
+  while (!client->waiting.empty() &&
+         IsDead(client->waiting.begin()->second, now)) {
+    dead_.push_back(Remove(client, client->first));
   }
-  if (!waiting.empty()) return true;
-  ForgetIfIdle(client);
-  return false;
 }
 
 void SentenceQueue::DropAllDead(TimePoint now) {
-  for (auto it = clients_.begin(); it != clients_.end();) {
-    const auto client = it++;
-    std::map<Key, SentenceTask>& waiting = client->second.waiting;
-    for (auto task = waiting.begin(); task != waiting.end();) {
-      const auto current = task++;
-      if (IsDead(current->second, now)) {
-        dead_.push_back(Remove(client, current));
+  for (Client& client : clients_) {
+    for (auto it = client.waiting.begin(); it != client.waiting.end();) {
+      const auto task = it++;
+      if (IsDead(task->second, now)) {
+        dead_.push_back(Remove(&client, task->first));
       }
     }
-    ForgetIfIdle(client);
   }
+  ForgetIdle();
 }
 
-std::vector<SentenceQueue::Candidate> SentenceQueue::Candidates(TimePoint now) {
-  std::vector<Candidate> candidates;
-  candidates.reserve(clients_.size());
-  for (auto it = clients_.begin(); it != clients_.end();) {
-    const auto client = it++;
-    if (!DropDead(client, now)) continue;
-    candidates.push_back({client->second.used > floor_ + kAhead,
-                          client->second.waiting.begin()->first, client});
+template <typename Visit>
+void SentenceQueue::ForEachAlive(TimePoint now, const Visit& visit) {
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    Client& client = clients_[i];
+    const bool swept = i >= sweep_ && i < sweep_ + kSweep;
+    if (client.first.first <= now || swept) DropDead(&client, now);
+    if (!client.waiting.empty()) visit(i);
   }
-  return candidates;
+  sweep_ += kSweep;
+  if (sweep_ >= clients_.size()) sweep_ = 0;
 }
 
-bool SentenceQueue::TakeFirst(Clients::iterator client, Duration charge,
-                              TimePoint now, std::vector<SentenceTask>* batch) {
-  client->second.used += charge;
-  batch->push_back(Remove(client, client->second.waiting.begin()));
-  return DropDead(client, now);
+SentenceQueue::Candidate SentenceQueue::CandidateOf(size_t index,
+                                                    Order order) const {
+  const Client& client = clients_[index];
+  const auto& [deadline, arrival] = client.first;
+  const Duration due = deadline.time_since_epoch();
+  switch (order) {
+    case Order::kAge:
+      return {{0, client.waits_since, client.oldest}, index, order};
+    case Order::kClock:
+      if (client.used <= least_ + kAhead) {
+        return {{1, due, arrival}, index, order};
+      }
+      return {{2, client.used, arrival}, index, order};
+    case Order::kUrgent:
+      // Who got no more than its share comes first: there may be little time.
+      return {{client.used <= even_share_ ? 1 : 2, due, arrival}, index, order};
+  }
+  return {};
 }
 
-SentenceTask SentenceQueue::Remove(Clients::iterator client,
-                                   std::map<Key, SentenceTask>::iterator it) {
+SentenceQueue::Key SentenceQueue::KeyOf(const Candidate& candidate) const {
+  const Client& client = clients_[candidate.client];
+  if (candidate.order != Order::kAge) return client.first;
+  return {client.arrivals.begin()->second, client.oldest};
+}
+
+const SentenceTask& SentenceQueue::TaskOf(const Candidate& candidate) const {
+  return clients_[candidate.client].waiting.find(KeyOf(candidate))->second;
+}
+
+void SentenceQueue::PushHeap(Heap* heap, const Candidate& candidate) {
+  heap->push_back(candidate);
+  std::push_heap(heap->begin(), heap->end());
+}
+
+bool SentenceQueue::PopAlive(Heap* heap, TimePoint now, Candidate* candidate) {
+  while (!heap->empty()) {
+    std::pop_heap(heap->begin(), heap->end());
+    *candidate = heap->back();
+    heap->pop_back();
+    if (!IsDead(TaskOf(*candidate), now)) return true;
+    Client& client = clients_[candidate->client];
+    dead_.push_back(Remove(&client, KeyOf(*candidate)));
+    if (client.waiting.empty()) continue;
+    PushHeap(heap, CandidateOf(candidate->client, candidate->order));
+  }
+  return false;
+}
+
+void SentenceQueue::Take(const Candidate& candidate, Duration charge,
+                         std::vector<SentenceTask>* batch) {
+  Client& client = clients_[candidate.client];
+  const Key key = KeyOf(candidate);
+  const bool is_oldest = key.second == client.oldest;
+  client.used += charge;
+  served_ += charge;
+  batch->push_back(Remove(&client, key));
+  if (is_oldest) client.waits_since = served_;
+}
+
+SentenceTask SentenceQueue::Remove(Client* client, Key key) {
+  const auto it = client->waiting.find(key);
   SentenceTask task = std::move(it->second);
-  client->second.waiting.erase(it);
-  client->second.queued_cost -= task.cost;
+  client->waiting.erase(it);
+  client->arrivals.erase(key.second);
+  if (client->waiting.empty()) {
+    any_idle_ = true;
+  } else {
+    client->first = client->waiting.begin()->first;
+    client->oldest = client->arrivals.begin()->first;
+  }
+  client->queued_cost -= task.cost;
   queued_cost_ -= task.cost;
   queued_tokens_ -= task.steps();
   --queued_sentences_;
@@ -320,15 +400,26 @@ SentenceTask SentenceQueue::Remove(Clients::iterator client,
   return task;
 }
 
-void SentenceQueue::ForgetIfIdle(Clients::iterator client) {
-  if (!client->second.waiting.empty()) return;
-  if (client->second.used > floor_) {
-    debts_[client->first] = client->second.used;
+void SentenceQueue::ForgetIdle() {
+  if (!any_idle_) return;
+  any_idle_ = false;
+  for (size_t i = 0; i < clients_.size();) {
+    Client& client = clients_[i];
+    if (!client.waiting.empty()) {
+      ++i;
+      continue;
+    }
+    if (client.used > even_share_) debts_[client.id] = client.used;
+    index_.erase(client.id);
+    if (i + 1 < clients_.size()) {
+      client = std::move(clients_.back());
+      index_[client.id] = i;
+    }
+    clients_.pop_back();
   }
-  clients_.erase(client);
   if (debts_.size() < debts_to_sweep_) return;
   for (auto it = debts_.begin(); it != debts_.end();) {
-    it = it->second <= floor_ ? debts_.erase(it) : std::next(it);
+    it = it->second <= even_share_ ? debts_.erase(it) : std::next(it);
   }
   debts_to_sweep_ = std::max<size_t>(64, 2 * debts_.size());
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -16,14 +17,33 @@ namespace elmo {
 // Decides what runs next, and together with what.
 //
 // Each client (a connection) has a clock: the worker time that its sentences
-// took. A client that returns after a pause starts level with the one that had
-// got least when the last batch began (start-time fair queueing, Goyal, Vin and
-// Cheng 1996), so that idleness saves nothing up, but what it used beyond its
-// share is not forgotten. Clients within kAhead of the one that got least come
-// first; among these, and among the others, the earliest deadline, then the
-// earliest arrival. So deadlines order the sentences, no caller can crowd out
-// another; deadlines are absolute, clocks only advance. Who can still wait for
-// long: a client whose clock is far ahead, while ever new ones come.
+// took. Clients within kAhead of the one that got least come first; among these
+// the earliest deadline, then the earliest arrival. The others follow, who got
+// least first. So deadlines order the sentences, and no caller can crowd out
+// another.
+//
+// A client that comes, or returns after a pause, starts with an even share: the
+// clock of one that waited all the time and got, of all work, one part in the
+// number of those waiting (as in fair queueing, Demers, Keshav and Shenker
+// 1989). So idleness saves nothing up, and what a client used beyond its share
+// is not forgotten. Nor does it help to come anew: the even share grows with
+// all that runs, past those who wait, and they then come first.
+//
+// A client can still be far ahead, or have a sentence whose deadline is later
+// than all that ever comes. So part of the work is given by age. A client waits
+// since it came or its oldest sentence ran, whatever else of it ran meanwhile,
+// and is overdue when work of kPatience was done since. If one is, and the last
+// turn was followed by kTurn - 1 times the work that it took, the next batch is
+// a turn: the oldest sentences of those overdue go first, who waited longest
+// first. Hence a bound for a sentence that is its client's oldest. Let n count
+// its client and those that have waited longer; B be the most that a batch is
+// charged with (what max_batch_tokens, or one longer sentence, cost in a full
+// batch); U what PopUrgent() takes at most between two batches. The sentence is
+// taken, or dead, before more work is done than
+//   kPatience + n ((kTurn + 1) B + U).
+// It needs n turns at most; from one to the next pass the turn itself, at most
+// B; kTurn - 1 times that; and what is begun just before, B and U. Clients that
+// come later have waited for less long: they add nothing, however many come.
 //
 // The first sentence anchors the batch, which is filled in the same order up to
 // its budgets with sentences of the anchor's model. A batch ends with its
@@ -33,6 +53,10 @@ namespace elmo {
 // no more than that one. It runs before the batch, or overtakes it (PopUrgent).
 // Nor does a batch take in what would make it miss a deadline that it can meet.
 //
+// Costs per call: Push() is logarithmic in what waits of the client; the others
+// read some numbers of each client that waits, side by side in memory, and are
+// logarithmic for each sentence that they take.
+//
 // Policy alone: no lock, no thread, no clock (time is an argument).
 // Single thread only; BatchScheduler puts a lock around it.
 class SentenceQueue {
@@ -40,6 +64,11 @@ class SentenceQueue {
   // Worker time by which a client may be ahead of the others for the sake of
   // its deadlines.
   static constexpr Duration kAhead = std::chrono::milliseconds(250);
+  // Work that others may get while a client's oldest sentence waits, before it
+  // is overdue. Several times kAhead: who gets its share seldom is.
+  static constexpr Duration kPatience = std::chrono::seconds(2);
+  // One part in so many of the work goes to what is overdue, if anything is.
+  static constexpr int kTurn = 8;
 
   struct Options {
     // Sentences in one batch. More raise throughput and latency.
@@ -92,13 +121,14 @@ class SentenceQueue {
   // Sentences that should not wait for the end of a running batch: those of
   // clients that are not among the batch's `clients` and will, having paid for
   // a run apart and for all that they have waiting, have got no more than its
-  // `clock`; as many as are predicted to run within `budget`. May be empty.
+  // `clock`; as many as are predicted to run within `budget`. Looks at a few
+  // dozen at most: it is asked at every step. May be empty.
   Next PopUrgent(TimePoint now, const std::set<ClientId>& clients,
                  Duration clock, Duration budget);
 
   // Predicted worker time of what will run before a sentence that `client`
   // pushed now with this deadline: what has an earlier one, unless the client's
-  // fair share comes first.
+  // fair share comes first. Turns by age are left out: one part in kTurn.
   Duration WorkAhead(ClientId client, TimePoint deadline) const;
 
   // What the client will have used when all that it has waiting has run: with
@@ -115,22 +145,34 @@ class SentenceQueue {
  private:
   // Deadline, then arrival.
   using Key = std::pair<TimePoint, uint64_t>;
+  // One that has something waiting. Idle ones go at the end of each call.
   struct Client {
-    std::map<Key, SentenceTask> waiting;  // Never empty in clients_.
-    Duration used{};                      // Its clock.
+    ClientId id = 0;
+    Duration used{};  // Its clock.
     Duration queued_cost{};
+    Duration waits_since{};  // served_ when it came or its oldest ran.
+    Key first;               // Of `waiting`.
+    uint64_t oldest = 0;     // Of `arrivals`.
+    std::map<Key, SentenceTask> waiting;
+    std::map<uint64_t, TimePoint> arrivals;  // The same, with their deadlines.
   };
-  using Clients = std::map<ClientId, Client>;
-  // A client whose most urgent sentence can be run.
+  // kAge: the client's oldest sentence, who waited longest first. kClock: its
+  // most urgent; the clients within kAhead of the one that got least first, by
+  // deadline, then the others, by what they got. kUrgent: its most urgent;
+  // those that got no more than their share first, then the others, by
+  // deadline.
+  enum class Order { kAge, kClock, kUrgent };
+  // A client and its sentence that comes next.
   struct Candidate {
-    bool ahead;  // Of the client that got least, by more than kAhead.
-    Key key;
-    Clients::iterator client;
+    // What is least comes first, kAge before kClock. Ends with the sentence's
+    // arrival: no two are equal.
+    std::tuple<int, Duration, uint64_t> rank;
+    size_t client = 0;  // In clients_.
+    Order order{};
     // For a heap with the first to run on top.
-    bool operator<(const Candidate& other) const {
-      return std::tie(ahead, key) > std::tie(other.ahead, other.key);
-    }
+    bool operator<(const Candidate& other) const { return rank > other.rank; }
   };
+  using Heap = std::vector<Candidate>;
 
   // What PopBatch has taken so far.
   struct Filling {
@@ -149,30 +191,49 @@ class SentenceQueue {
   static bool BreaksDeadline(const SentenceTask& task, const Filling& filling,
                              TimePoint now);
   Duration StartOf(ClientId client) const;
-  Clients::iterator Activate(ClientId client);
-  void AdvanceFloor();
-  // Takes a client's dead sentences off its front; false when none is left, and
-  // the client with them. `client` is then invalid.
-  bool DropDead(Clients::iterator client, TimePoint now);
+  Client& Activate(ClientId client);
+  void AdvanceShare();
+  // Work was taken out while so many clients waited.
+  void Share(Duration charged, size_t waiting);
+  // Takes a client's dead sentences off its front.
+  void DropDead(Client* client, TimePoint now);
   void DropAllDead(TimePoint now);
-  std::vector<Candidate> Candidates(TimePoint now);
-  // Takes out the client's first sentence and charges it; true when the client
-  // still has another that can be run.
-  bool TakeFirst(Clients::iterator client, Duration charge, TimePoint now,
-                 std::vector<SentenceTask>* batch);
-  SentenceTask Remove(Clients::iterator client,
-                      std::map<Key, SentenceTask>::iterator it);
-  void ForgetIfIdle(Clients::iterator client);
+  // Drops what has expired, and of a few clients what was cancelled; calls
+  // `visit` with the index of each client that still has something.
+  template <typename Visit>
+  void ForEachAlive(TimePoint now, const Visit& visit);
+  bool IsOverdue(const Client& client) const {
+    return served_ - client.waits_since >= kPatience;
+  }
+  Candidate CandidateOf(size_t client, Order order) const;
+  Key KeyOf(const Candidate& candidate) const;
+  // The first in the heap that is not dead, taken off it; false if there is
+  // none.
+  bool PopAlive(Heap* heap, TimePoint now, Candidate* candidate);
+  const SentenceTask& TaskOf(const Candidate& candidate) const;
+  static void PushHeap(Heap* heap, const Candidate& candidate);
+  // Takes the candidate's sentence out and charges its client with it.
+  void Take(const Candidate& candidate, Duration charge,
+            std::vector<SentenceTask>* batch);
+  SentenceTask Remove(Client* client, Key key);
+  void ForgetIdle();
   void GiveDead(Next* next);
 
   const Options options_;
-  Clients clients_;  // Those with something waiting.
-  // Clocks of clients that have nothing waiting and are ahead of floor_.
-  std::map<ClientId, Duration> debts_;
+  std::vector<Client> clients_;
+  std::unordered_map<ClientId, size_t> index_;  // Of clients_.
+  bool any_idle_ = false;
+  size_t sweep_ = 0;  // Where ForEachAlive() looks for cancelled ones next.
+  // Clocks of clients that have nothing waiting and are ahead of even_share_.
+  std::unordered_map<ClientId, Duration> debts_;
   size_t debts_to_sweep_ = 64;
-  // The clock of the client that had got least when the last batch began; never
-  // goes back.
-  Duration floor_{};
+  // When the last batch began: the clock of the client that had got least, and
+  // that of one that had got its share. Neither goes back.
+  Duration least_{};
+  Duration even_share_{};
+  Duration gained_{};               // Of the even share, since.
+  Duration served_{};               // All charges.
+  Duration next_turn_{};            // Not before served_ is as much.
   std::vector<SentenceTask> dead_;  // Met, not given out yet.
   uint64_t next_arrival_ = 0;
   int64_t queued_tokens_ = 0;  // Of clients_; the next two likewise.

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <random>
+#include <set>
 
 #include "tests/server/batching/recording_owner.h"
 #include "tests/testing/fake_engine.h"
@@ -20,6 +24,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr Duration kLong = std::chrono::hours(1);
+constexpr milliseconds kNever = std::chrono::hours(1000);
 const TimePoint kNow = TimePoint() + std::chrono::hours(1);
 
 using Owner = std::shared_ptr<RecordingOwner>;
@@ -42,12 +47,21 @@ class SentenceQueueTest : public ::testing::Test {
 
   // A client's sentence of `steps` steps.
   Owner PushFor(SentenceQueue* queue, ClientId client, int steps,
-                milliseconds time_left) {
+                Duration time_left) {
     Owner owner = OwnerOf(steps - 2);
     auto tasks =
         RecordingOwner::Tasks(owner, kNow + time_left, client, model_.get());
     EXPECT_THAT(queue->Push(&tasks, kNow), IsOk());
     return owner;
+  }
+
+  // One sentence of the client runs, however long it is.
+  void RunFor(SentenceQueue* queue, ClientId client, int steps) {
+    const Owner owner = OwnerOf(steps - 2);
+    auto tasks = RecordingOwner::Tasks(owner, kNow + milliseconds(1), client,
+                                       model_.get());
+    queue->PushAlways(&tasks, kNow);
+    EXPECT_THAT(Clients(queue->PopBatch(kNow).batch), ElementsAre(client));
   }
 
   static std::vector<ClientId> Clients(const std::vector<SentenceTask>& tasks) {
@@ -320,6 +334,312 @@ TEST_F(SentenceQueueTest, DebtOutlivesAnEmptyQueue) {
   EXPECT_EQ(queue.PopBatch(kNow).batch.at(0).client, 1u);
   PushFor(&queue, 1, 10, milliseconds(1));
   EXPECT_EQ(queue.PopBatch(kNow).batch.at(0).client, 2u);
+}
+
+Duration CostOf(const std::vector<SentenceTask>& tasks) {
+  Duration cost{};
+  for (const SentenceTask& task : tasks) cost += task.cost;
+  return cost;
+}
+
+// The bound that sentence_queue.h derives, where nothing overtakes.
+Duration LongestWait(int clients, Duration largest_batch) {
+  return SentenceQueue::kPatience +
+         clients * (SentenceQueue::kTurn + 1) * largest_batch;
+}
+
+TEST_F(SentenceQueueTest, WhoIsFarAheadRunsThoughEverNewClientsCome) {
+  SentenceQueue queue(Rows(1));
+  // 200 s ahead of a client that waits, though for nothing urgent.
+  PushFor(&queue, 2, 10, kNever);
+  RunFor(&queue, 1, 100000);
+  PushFor(&queue, 1, 50, milliseconds(1000));
+  // Each sentence is a batch, which takes 100 ms.
+  const Duration bound = LongestWait(/*clients=*/2, milliseconds(100));
+  Duration work{};
+  ClientId newcomer = 100;
+  for (;;) {
+    for (int i = 0; i < 2; ++i) {
+      PushFor(&queue, newcomer++, 50, milliseconds(500));
+    }
+    const auto next = queue.PopBatch(kNow);
+    if (next.batch.at(0).client == 1) break;
+    work += CostOf(next.batch);
+    ASSERT_LE(work, bound);
+  }
+  EXPECT_GE(work, SentenceQueue::kPatience);
+}
+
+TEST_F(SentenceQueueTest, FloodThatWaitsTooIsOneClientAheadInAge) {
+  SentenceQueue queue(Rows(1));
+  PushFor(&queue, 3, 10, kNever);
+  RunFor(&queue, 1, 100000);
+  // All of the flood is older, and more urgent.
+  for (int i = 0; i < 1000; ++i) PushFor(&queue, 1, 50, milliseconds(1000));
+  PushFor(&queue, 2, 50, kNever);
+  const Duration bound = LongestWait(/*clients=*/3, milliseconds(100));
+  Duration work{};
+  ClientId newcomer = 100;
+  for (;;) {
+    PushFor(&queue, newcomer++, 50, milliseconds(500));
+    const auto next = queue.PopBatch(kNow);
+    if (next.batch.at(0).client == 2) break;
+    work += CostOf(next.batch);
+    ASSERT_LE(work, bound);
+  }
+}
+
+TEST_F(SentenceQueueTest, ClientsOwnUrgentSentencesDoNotStarveItsOldest) {
+  SentenceQueue queue(Rows(1));
+  const Owner oldest = PushFor(&queue, 1, 50, kNever);
+  const Duration bound = LongestWait(/*clients=*/1, milliseconds(100));
+  Duration work{};
+  for (;;) {
+    for (int i = 0; i < 2; ++i) PushFor(&queue, 1, 50, milliseconds(500));
+    const auto next = queue.PopBatch(kNow);
+    if (next.batch.at(0).owner == oldest) break;
+    work += CostOf(next.batch);
+    ASSERT_LE(work, bound);
+  }
+}
+
+// Each of its sentences expires before it is the oldest for long.
+TEST_F(SentenceQueueTest, ClientWhoseSentencesExpireGetsItsTurn) {
+  SentenceQueue queue(Rows(1));
+  PushFor(&queue, 2, 10, kNever);
+  RunFor(&queue, 1, 100000);
+  TimePoint now = kNow;
+  const Duration bound = LongestWait(/*clients=*/2, milliseconds(100));
+  Duration work{};
+  ClientId newcomer = 100;
+  for (;;) {
+    PushFor(&queue, 1, 50, now - kNow + milliseconds(900));
+    for (int i = 0; i < 2; ++i) {
+      PushFor(&queue, newcomer++, 50, now - kNow + milliseconds(500));
+    }
+    const auto next = queue.PopBatch(now);
+    if (next.batch.at(0).client == 1) break;
+    work += CostOf(next.batch);
+    now += CostOf(next.batch);
+    ASSERT_LE(work, bound);
+  }
+}
+
+TEST_F(SentenceQueueTest, TurnsByAgeTakeOnePartInKTurnOfTheWork) {
+  SentenceQueue queue(Rows(1));
+  PushFor(&queue, 2, 10, kNever);
+  RunFor(&queue, 1, 500000);  // 1000 s.
+  for (int i = 0; i < 300; ++i) PushFor(&queue, 1, 100, milliseconds(1));
+  ClientId newcomer = 100;
+  for (int i = 0; i < 3; ++i) PushFor(&queue, newcomer++, 20, milliseconds(9));
+  Duration work{};
+  Duration of_client_1{};
+  while (work < std::chrono::seconds(100)) {
+    const auto next = queue.PopBatch(kNow);
+    work += CostOf(next.batch);
+    if (next.batch.at(0).client == 1) {
+      of_client_1 += CostOf(next.batch);
+    } else {
+      PushFor(&queue, newcomer++, 20, milliseconds(9));
+    }
+  }
+  // It is overdue after kPatience only, and then after each turn.
+  const double share = static_cast<double>(of_client_1.count()) /
+                       static_cast<double>(work.count());
+  EXPECT_LE(share, 1.0 / SentenceQueue::kTurn);
+  EXPECT_GE(share, 0.05);
+}
+
+TEST_F(SentenceQueueTest, NothingIsTakenByAgeFromWhoGetsItsShare) {
+  SentenceQueue queue(Rows(1));
+  // Work of 5 s, well beyond kPatience, in order of the deadlines.
+  std::vector<ClientId> expected;
+  for (int i = 0; i < 50; ++i) {
+    for (ClientId client = 1; client <= 2; ++client) {
+      PushFor(&queue, client, 25, milliseconds(10000 + 10 * i + client));
+      expected.push_back(client);
+    }
+  }
+  std::vector<ClientId> order;
+  while (!queue.empty()) {
+    order.push_back(queue.PopBatch(kNow).batch.at(0).client);
+  }
+  EXPECT_EQ(order, expected);
+}
+
+TEST_F(SentenceQueueTest, EverNewConnectionsOfACallerGetItNoMoreThanItHasOpen) {
+  SentenceQueue queue(Rows(1));
+  for (int i = 0; i < 1000; ++i) PushFor(&queue, 1, 50, milliseconds(60000));
+  // Always two of its connections wait, each with less than kAhead in all: none
+  // is ever ahead of anyone.
+  ClientId newcomer = 100;
+  std::map<ClientId, int> waiting;
+  const auto open = [&] {
+    while (waiting.size() < 2) {
+      for (int i = 0; i < 2; ++i) {
+        PushFor(&queue, newcomer, 50, milliseconds(500));
+      }
+      waiting[newcomer++] = 2;
+    }
+  };
+  Duration work{};
+  Duration of_client_1{};
+  while (work < std::chrono::seconds(60)) {
+    open();
+    const auto next = queue.PopBatch(kNow);
+    const ClientId client = next.batch.at(0).client;
+    work += CostOf(next.batch);
+    if (client == 1) {
+      of_client_1 += CostOf(next.batch);
+    } else if (--waiting[client] == 0) {
+      waiting.erase(client);
+    }
+  }
+  // An even third, but for what kAhead lets each of the three have at first.
+  EXPECT_GE(of_client_1, work / 3 - 3 * SentenceQueue::kAhead);
+}
+
+// Clients come and go, with sentences of any length and deadline, of two
+// models; callers cancel; batches are overtaken. Whatever happens, each
+// sentence is given back once, and none waits longer than the bound allows.
+class SentenceQueueSimulation : public SentenceQueueTest {
+ protected:
+  static constexpr int kMaxSteps = 60;
+  static constexpr int kMaxBatchTokens = 200;
+  static constexpr Duration kBudget = milliseconds(150);  // To overtake with.
+
+  explicit SentenceQueueSimulation() : queue_(Options()) {}
+
+  static SentenceQueue::Options Options() {
+    SentenceQueue::Options options;
+    options.max_batch_rows = 6;
+    options.max_batch_tokens = kMaxBatchTokens;
+    return options;
+  }
+
+  struct Sentence {
+    ClientId client = 0;
+    // Work until which it may wait; from when it is its client's oldest.
+    Duration limit = Duration::max();
+  };
+
+  int Random(int from, int to) {
+    return std::uniform_int_distribution<int>(from, to)(random_);
+  }
+
+  void Push(ClientId client, milliseconds time_left) {
+    const Owner owner = OwnerOf(Random(0, kMaxSteps - 2));
+    const BatchModel* model = Random(0, 4) == 0 ? other_.get() : model_.get();
+    auto tasks = RecordingOwner::Tasks(owner, now_ + time_left, client, model);
+    queue_.PushAlways(&tasks, now_);
+    waiting_[client].push_back(owner);
+    sentences_[owner].client = client;
+    SetLimit(client);
+  }
+
+  void SetLimit(ClientId client) {
+    Sentence& oldest = sentences_.at(waiting_.at(client).front());
+    if (oldest.limit != Duration::max()) return;
+    // What may be charged for a batch: what its tokens cost in a full one.
+    const Duration batch = kMaxBatchTokens * model_->cost().PerToken(6);
+    const auto clients = static_cast<int>(waiting_.size());
+    oldest.limit = work_ + LongestWait(clients, batch) + clients * kBudget;
+  }
+
+  // `took`: the work that it took; zero where the sentences died.
+  void GivenBack(const std::vector<SentenceTask>& tasks, bool ran) {
+    for (const SentenceTask& task : tasks) {
+      const Owner owner = std::static_pointer_cast<RecordingOwner>(task.owner);
+      const auto it = sentences_.find(owner);
+      ASSERT_TRUE(it != sentences_.end()) << "given back twice";
+      ASSERT_EQ(it->second.client, task.client);
+      if (ran) {
+        EXPECT_FALSE(owner->cancelled());
+        EXPECT_GT(task.deadline, now_);
+        EXPECT_EQ(task.model, tasks.front().model);
+      }
+      sentences_.erase(it);
+      std::vector<Owner>& owners = waiting_.at(task.client);
+      owners.erase(std::find(owners.begin(), owners.end(), owner));
+      if (owners.empty()) waiting_.erase(task.client);
+    }
+  }
+
+  void Took(const SentenceQueue::Next& next, Duration work) {
+    // The oldest ones of now must not have waited longer than they may. What
+    // this Pop took is found before the work that it took is counted.
+    GivenBack(next.expired, false);
+    GivenBack(next.cancelled, false);
+    GivenBack(next.batch, true);
+    work_ += work;
+    for (const auto& [client, owners] : waiting_) {
+      SetLimit(client);
+      const Owner& oldest = owners.front();
+      if (oldest->cancelled()) continue;
+      ASSERT_LE(work_, sentences_.at(oldest).limit) << "client " << client;
+    }
+  }
+
+  void PopBatch() {
+    const auto next = queue_.PopBatch(now_, Random(1, 3));
+    Took(next, CostOf(next.batch));
+    clients_ = next.clients;
+    clock_ = next.clock;
+    now_ += milliseconds(Random(0, 100));
+  }
+
+  void PopUrgent() {
+    const auto next = queue_.PopUrgent(now_, clients_, clock_, kBudget);
+    int64_t longest = 0;
+    int64_t tokens = 0;
+    for (const SentenceTask& task : next.batch) {
+      longest = std::max(longest, task.steps());
+      tokens += task.steps();
+    }
+    Took(next, model_->cost().Predict(longest, tokens));
+  }
+
+  const std::unique_ptr<BatchModel> other_ =
+      *BatchModel::Create(&engine_, /*workers=*/1, model_->cost());
+  SentenceQueue queue_;
+  std::mt19937 random_;
+  TimePoint now_ = kNow;
+  Duration work_{};
+  std::map<ClientId, std::vector<Owner>> waiting_;  // Oldest first.
+  std::map<Owner, Sentence> sentences_;
+  std::set<ClientId> clients_;  // Of the last batch; its clock.
+  Duration clock_{};
+};
+
+TEST_F(SentenceQueueSimulation, NothingWaitsForLongerThanTheBound) {
+  for (int seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    random_.seed(seed);
+    ClientId newcomer = 1000 * (seed + 1);
+    for (int round = 0; round < 1500 && !HasFatalFailure(); ++round) {
+      // Those that stay, some with deadlines that never come near.
+      if (Random(0, 3) == 0) {
+        const ClientId client = Random(1, 5);
+        const bool never = client <= 3 && Random(0, 2) == 0;
+        Push(client, never ? kNever : milliseconds(Random(1, 3000)));
+      }
+      // Those that come ever anew, and are in a hurry.
+      for (int i = Random(1, 9); i > 0; --i) {
+        Push(newcomer++, milliseconds(Random(1, 2000)));
+      }
+      if (Random(0, 9) == 0 && !sentences_.empty()) {
+        std::next(sentences_.begin(),
+                  Random(0, static_cast<int>(sentences_.size()) - 1))
+            ->first->Cancel();
+      }
+      PopBatch();
+      if (Random(0, 1) == 0) PopUrgent();
+    }
+    while (!queue_.empty() && !HasFatalFailure()) PopBatch();
+    EXPECT_THAT(sentences_, IsEmpty());
+    EXPECT_EQ(queue_.queued_tokens(), 0);
+    EXPECT_EQ(queue_.queued_cost(), Duration::zero());
+  }
 }
 
 TEST_F(SentenceQueueTest, SentencesOfTwoModelsNeverShareABatch) {
