@@ -425,6 +425,34 @@ TEST_F(SentenceQueueTest, ClientWhoseSentencesExpireGetsItsTurn) {
   }
 }
 
+// Adversaries who came first, never leave, and cancel what has waited longest
+// just before it would have its turn.
+TEST_F(SentenceQueueTest, CancellingBeforeTheTurnHoldsNobodyUp) {
+  SentenceQueue queue(Rows(1));
+  std::map<ClientId, Owner> oldest;
+  for (ClientId client = 11; client <= 13; ++client) {
+    oldest[client] = PushFor(&queue, client, 50, kNever);
+  }
+  const Owner victim = PushFor(&queue, 1, 50, kNever);
+  const Duration bound = LongestWait(/*clients=*/4, milliseconds(100));
+  Duration work{};
+  ClientId newcomer = 100;
+  for (;;) {
+    for (auto& [client, owner] : oldest) {
+      const Owner next = PushFor(&queue, client, 50, kNever);
+      owner->Cancel();
+      owner = next;
+    }
+    for (int i = 0; i < 2; ++i) {
+      PushFor(&queue, newcomer++, 50, milliseconds(500));
+    }
+    const auto next = queue.PopBatch(kNow);
+    if (next.batch.at(0).owner == victim) break;
+    work += CostOf(next.batch);
+    ASSERT_LE(work, bound);
+  }
+}
+
 TEST_F(SentenceQueueTest, TurnsByAgeTakeOnePartInKTurnOfTheWork) {
   SentenceQueue queue(Rows(1));
   PushFor(&queue, 2, 10, kNever);
@@ -612,11 +640,11 @@ class SentenceQueueSimulation : public SentenceQueueTest {
 };
 
 TEST_F(SentenceQueueSimulation, NothingWaitsForLongerThanTheBound) {
-  for (int seed = 0; seed < 20; ++seed) {
+  for (int seed = 0; seed < 8; ++seed) {
     SCOPED_TRACE(seed);
     random_.seed(seed);
     ClientId newcomer = 1000 * (seed + 1);
-    for (int round = 0; round < 1500 && !HasFatalFailure(); ++round) {
+    for (int round = 0; round < 1000 && !HasFatalFailure(); ++round) {
       // Those that stay, some with deadlines that never come near.
       if (Random(0, 3) == 0) {
         const ClientId client = Random(1, 5);
