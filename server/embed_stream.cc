@@ -291,9 +291,8 @@ EmbedStream::Actions EmbedStream::NextActions() {
     actions.status = failure_;
     return actions;
   }
-  // A request that is held back stops the reading.
-  const bool held_back =
-      !open_.empty() && !open_.back()->submitted && !open_.back()->session;
+  // A request that is held back stops the reading: its memory is not reserved.
+  const bool held_back = !open_.empty() && !open_.back()->submitted;
   if (!no_more && !reading_ && !held_back && open_.size() < kMaxOpen) {
     reading_ = true;
     actions.read = true;

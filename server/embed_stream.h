@@ -19,9 +19,9 @@ namespace elmo {
 // One EmbedStream RPC. Requests are read while fewer than kMaxOpen are not
 // answered; they run side by side (those of a session one after the other) and
 // are answered in order. A request for which there is no room in the queue or
-// in memory is held back until there is, and no other is read meanwhile: that
-// is the flow control towards the caller. One that is wrong ends the stream
-// after the answers of those before it.
+// in memory, or whose session's turn has not come, is held back, and no other
+// is read meanwhile: that is the flow control towards the caller. One that is
+// wrong ends the stream after the answers of those before it.
 //
 // Keeps itself alive until gRPC is done with it. No method blocks. Thread-safe.
 class EmbedStream final
@@ -34,8 +34,8 @@ class EmbedStream final
   EmbedStream(const EmbedContext& context, grpc::CallbackServerContext* rpc);
 
   void Start();
-  // The server shuts down: what was read is answered, no more is read, and the
-  // stream ends with UNAVAILABLE.
+  // The server shuts down: what the scheduler has accepted is answered, no more
+  // is read, and the stream ends with UNAVAILABLE.
   void Drain();
 
  private:

@@ -1,3 +1,5 @@
+#include "server/embed_stream.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -5,6 +7,7 @@
 #include <thread>
 
 #include "server/float_encoding.h"
+#include "tests/testing/scrape.h"
 #include "tests/testing/test_server.h"
 
 namespace elmo::testing {
@@ -267,7 +270,56 @@ TEST(EmbedStreamTest, AReaderThatStallsLosesItsStreamAndItsMemory) {
   EXPECT_EQ(other.ReadData(), DataOf({"a"}));
 }
 
-TEST(EmbedStreamTest, ShutdownAnswersWhatWasReadAndEndsTheStream) {
+TEST(EmbedStreamTest, AReaderThatStallsHoldsALimitedPartAndDelaysNobody) {
+  ServerOptions options = TestServer::Options();
+  options.stall_timeout = std::chrono::hours(1);
+  TestServer server(options);
+  Stream stalled(&server);
+  // As above: answers that nobody reads.
+  v1::EmbedRequest request = RequestOf(std::vector<std::string>(512, "w"));
+  request.mutable_output()->mutable_layers();
+  std::thread writer([&] {
+    while (stalled.Write(request)) continue;
+  });
+  // What a request takes: its bytes, three layers of eight numbers a token as
+  // they are computed, and the same as they are sent.
+  const int64_t bytes = static_cast<int64_t>(request.ByteSizeLong()) +
+                        2 * int64_t{512 * 3 * 8 * sizeof(float)};
+  const int64_t most = EmbedStream::kMaxOpen * bytes;
+  while (server.server().bytes_in_flight() != most) std::this_thread::yield();
+  // On the same connection.
+  Stream other(&server);
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(other.Write(RequestOf({"a"})));
+    EXPECT_EQ(other.ReadData(), DataOf({"a"}));
+    EXPECT_LE(server.server().bytes_in_flight(), most + bytes);
+  }
+  stalled.Cancel();
+  writer.join();
+}
+
+// Memory is reserved for what runs: what waits for its turn must not pile up.
+TEST(EmbedStreamTest, ASessionIsReadOneRequestAhead) {
+  TestServer server;
+  server.engine().Block();
+  Stream stream(&server);
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(stream.Write(SessionRequest({"a"})));
+  stream.WritesDone();
+  server.engine().WaitForRuns(4);  // Three were the warm-up.
+  // They come after those six on the same connection.
+  for (int i = 0; i < 50; ++i) {
+    grpc::ClientContext context;
+    v1::Model model;
+    ASSERT_TRUE(server.stub().GetModel(&context, {}, &model).ok());
+  }
+  const Metrics metrics = ParseMetrics(server.server().metrics().Text());
+  EXPECT_LE(metrics["elmo_sentences_total"], 2);
+  server.engine().Unblock();
+  for (int i = 0; i < 6; ++i) EXPECT_NE(stream.ReadData(), "") << i;
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST(EmbedStreamTest, ShutdownAnswersWhatWasAcceptedAndEndsTheStream) {
   TestServer server;
   Stream stream(&server);
   stream.Write(RequestOf({"a"}));
