@@ -2,6 +2,7 @@
 // flags, limits, status codes and the life cycle.
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include "server/command_line.h"
 #include "server/logging.h"
 #include "server/model_loader.h"
+#include "server/reloader.h"
 #include "server/server.h"
 #include "server/signal_watcher.h"
 
@@ -103,12 +105,13 @@ int main(int argc, char** argv) {
     spdlog::info("health for probes on port {}", (*server)->probe_port());
   }
 
+  elmo::Reloader reloader([&] { Reload(options, server->get()); });
   int signal = signals.Wait();
-  for (; signal == SIGHUP; signal = signals.Wait()) {
-    Reload(options, server->get());
-  }
+  for (; signal == SIGHUP; signal = signals.Wait()) reloader.Request();
   spdlog::info("signal {}: finishing what was accepted", signal);
   (*server)->Shutdown();
   spdlog::info("stopped");
+  // Nobody needs the models that are still being loaded.
+  if (reloader.busy()) _exit(0);
   return 0;
 }

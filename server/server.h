@@ -66,7 +66,8 @@ class Server {
   std::string model_names() const;
 
   // Serves these models instead, from the next request on; what runs ends with
-  // the model that it began with. On an error the old ones stay.
+  // the model that it began with. On an error the old ones stay. May be called
+  // from one other thread, also while Shutdown() runs.
   absl::Status ReplaceModels(std::vector<ServedModel> models);
 
   // Not ready -> still serving for options.drain_delay -> new calls refused

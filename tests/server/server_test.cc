@@ -124,6 +124,45 @@ TEST(ServerTest, WhileFinishingNewCallsAreToldToTryElsewhere) {
   EXPECT_TRUE(running.get().ok());
 }
 
+TEST(ServerTest, ModelsMayBeReplacedWhileItShutsDown) {
+  ServerOptions options = TestServer::Options();
+  options.drain_delay = milliseconds(1000);
+  FakeEngine* engine = nullptr;
+  auto server = Server::Create(options, Models(FakeModel(&engine)));
+  ASSERT_THAT(server, IsOk());
+  const auto channel = grpc::CreateChannel((*server)->address(),
+                                           grpc::InsecureChannelCredentials());
+  const auto stopped =
+      std::async(std::launch::async, [&] { (*server)->Shutdown(); });
+  while (HealthOf(channel, "readiness") == "SERVING") continue;
+  ServedModel other = FakeModel(&engine);
+  other.checksum = "decaf";
+  EXPECT_THAT((*server)->ReplaceModels(Models(std::move(other))), IsOk());
+  grpc::ClientContext context;
+  v1::EmbedResponse response;
+  EXPECT_TRUE(v1::EmbeddingService::NewStub(channel)
+                  ->Embed(&context, RequestOf({"a"}), &response)
+                  .ok());
+  EXPECT_EQ(response.model_checksum(), "decaf");
+}
+
+TEST(ServerTest, AnOldConnectionIsClosedGently) {
+  ServerOptions options = TestServer::Options();
+  options.connection.max_connection_age = milliseconds(100);
+  TestServer server(options);
+  server.engine().Block();
+  auto running = std::async(std::launch::async, [&] { return Embed(&server); });
+  server.engine().WaitForRuns(4);  // Three were the warm-up.
+  // The server asks the client to look for another connection...
+  while (server.channel()->GetState(false) == GRPC_CHANNEL_READY) {
+    std::this_thread::yield();
+  }
+  // ...which does not end the call that runs, nor hinder the next.
+  server.engine().Unblock();
+  EXPECT_TRUE(running.get().ok());
+  EXPECT_TRUE(Embed(&server).ok());
+}
+
 TEST(ServerTest, AfterShutdownNothingListens) {
   TestServer server;
   ASSERT_TRUE(Embed(&server).ok());
