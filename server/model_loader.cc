@@ -1,10 +1,14 @@
 #include "server/model_loader.h"
 
 #include <exception>
+#include <memory>
+#include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/team.h"
 #include "core/engine/elmo_engine.h"
 #include "core/model/model_package.h"
 
@@ -17,21 +21,46 @@ LstmPath PathOf(const std::string& lstm) {
   return LstmPath::kAuto;
 }
 
+// A second thread for the leader of a team, as long as this exists.
+class Helper {
+ public:
+  Helper() : team_(/*max_helpers=*/1) {
+    team_.Open();
+    thread_ = std::thread([this] { team_.Help(); });
+  }
+  ~Helper() {
+    team_.Close();
+    thread_.join();
+  }
+  Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
+
+  Team* team() { return &team_; }
+
+ private:
+  Team team_;
+  std::thread thread_;
+};
+
+absl::StatusOr<std::unique_ptr<ModelPackage>> ReadPackage(
+    const std::string& directory, WeightSink* sink) {
+  Helper helper;
+  return ModelPackage::LoadInto(directory, sink, helper.team());
+}
+
 absl::StatusOr<ServedModel> Load(const CommandLine& options,
                                  const CommandLine::Model& source) {
-  ELMO_ASSIGN_OR_RETURN(const std::unique_ptr<ModelPackage> package,
-                        ModelPackage::Load(source.directory));
   ElmoEngineOptions engine_options;
   const Precision precision =
       ParsePrecision(options.precision).value_or(Precision::kF32);
   engine_options.precision = precision;
   engine_options.lstm_path = PathOf(options.lstm);
   engine_options.word_cache_bytes = int64_t{options.word_cache_mb} << 20;
+  ElmoEngine::Builder builder(engine_options);
+  ELMO_ASSIGN_OR_RETURN(const std::unique_ptr<ModelPackage> package,
+                        ReadPackage(source.directory, &builder));
   ServedModel model;
-  // Packs the weights; the package's own copy is let go of.
-  ELMO_ASSIGN_OR_RETURN(
-      model.engine, ElmoEngine::Create(package->options(), package->weights(),
-                                       engine_options));
+  model.engine = builder.Build();
   model.name = source.name.empty() ? package->name() : source.name;
   model.checksum = package->checksum();
   model.precision = PrecisionName(precision);

@@ -37,7 +37,8 @@ struct ElmoEngine::WorkspaceImpl final : Engine::Workspace {
   PackedRows rows;
   TokenVectors::Table tokens;
   std::vector<int64_t> token_rows;  // Row of `tokens` by packed position.
-  // Outputs by [direction][layer], 0: the token vectors. [rows.total(), P]
+  // Outputs by [direction][layer], [rows.total(), P]. 0: the token vectors in
+  // the order of the direction, until its last layer runs.
   std::vector<ScratchMatrix> storage[kDirections];
   std::vector<Matrix> layers[kDirections];
   ScratchMatrix h;
@@ -47,40 +48,61 @@ struct ElmoEngine::WorkspaceImpl final : Engine::Workspace {
   ScratchMatrix mixed;
 };
 
+absl::Status ElmoEngine::Builder::Begin(const ModelOptions& options) {
+  ELMO_RETURN_IF_ERROR(engine_options_.Validate());
+  ELMO_RETURN_IF_ERROR(CheckCpuFor(engine_options_.precision));
+  ELMO_ASSIGN_OR_RETURN(
+      encoder_, CharEncoder::Create(options.char_cnn.max_characters_per_token));
+  engine_.reset(new ElmoEngine(options, kernels()));
+  return absl::OkStatus();
+}
+
+absl::Status ElmoEngine::Builder::TakeCharCnn(const CharCnnWeights& weights) {
+  engine_->token_vectors_.emplace(engine_->options_, weights, *encoder_,
+                                  kernels(), engine_options_.word_cache_bytes);
+  return absl::OkStatus();
+}
+
+absl::Status ElmoEngine::Builder::TakeCell(int direction, int layer,
+                                           const LstmCellWeights& weights) {
+  ELMO_ASSIGN_OR_RETURN(engine_->cells_[direction][layer],
+                        LstmCell::Create(weights, engine_->options_.lstm, layer,
+                                         {kernels(), engine_options_.lstm_path,
+                                          engine_options_.precision}));
+  return absl::OkStatus();
+}
+
+std::unique_ptr<ElmoEngine> ElmoEngine::Builder::Build() {
+  ELMO_CHECK(engine_ != nullptr && engine_->token_vectors_.has_value());
+  for (const auto& cells : engine_->cells_) {
+    for (const auto& cell : cells) ELMO_CHECK(cell != nullptr);
+  }
+  return std::move(engine_);
+}
+
+const Kernels& ElmoEngine::Builder::kernels() const {
+  return engine_options_.kernels ? *engine_options_.kernels : BestKernels();
+}
+
 absl::StatusOr<std::unique_ptr<ElmoEngine>> ElmoEngine::Create(
     const ModelOptions& options, const ModelWeights& weights,
     const ElmoEngineOptions& engine_options) {
-  ELMO_RETURN_IF_ERROR(engine_options.Validate());
-  ELMO_RETURN_IF_ERROR(CheckCpuFor(engine_options.precision));
-  ELMO_ASSIGN_OR_RETURN(
-      const CharEncoder encoder,
-      CharEncoder::Create(options.char_cnn.max_characters_per_token));
-  const Kernels& kernels =
-      engine_options.kernels ? *engine_options.kernels : BestKernels();
-  auto engine = std::unique_ptr<ElmoEngine>(
-      new ElmoEngine(options, weights, engine_options, encoder, kernels));
-  for (Direction direction : {kForward, kBackward}) {
-    const std::vector<LstmCellWeights>& cells =
-        direction == kForward ? weights.forward : weights.backward;
-    for (size_t layer = 0; layer < cells.size(); ++layer) {
-      ELMO_ASSIGN_OR_RETURN(
-          std::unique_ptr<LstmCell> made,
-          LstmCell::Create(
-              cells[layer], options.lstm, static_cast<int>(layer),
-              {kernels, engine_options.lstm_path, engine_options.precision}));
-      engine->cells_[direction].push_back(std::move(made));
-    }
+  Builder builder(engine_options);
+  ELMO_RETURN_IF_ERROR(builder.Begin(options));
+  ELMO_RETURN_IF_ERROR(builder.TakeCharCnn(weights.char_cnn));
+  for (int layer = 0; layer < options.lstm.num_layers; ++layer) {
+    ELMO_RETURN_IF_ERROR(
+        builder.TakeCell(kForward, layer, weights.forward[layer]));
+    ELMO_RETURN_IF_ERROR(
+        builder.TakeCell(kBackward, layer, weights.backward[layer]));
   }
-  return engine;
+  return builder.Build();
 }
 
-ElmoEngine::ElmoEngine(const ModelOptions& options, const ModelWeights& weights,
-                       const ElmoEngineOptions& engine_options,
-                       const CharEncoder& encoder, const Kernels& kernels)
-    : options_(options),
-      isa_(kernels.name),
-      token_vectors_(options, weights.char_cnn, encoder, kernels,
-                     engine_options.word_cache_bytes) {}
+ElmoEngine::ElmoEngine(const ModelOptions& options, const Kernels& kernels)
+    : options_(options), isa_(kernels.name) {
+  for (auto& cells : cells_) cells.resize(options.lstm.num_layers);
+}
 
 std::unique_ptr<Engine::Workspace> ElmoEngine::CreateWorkspace() const {
   auto workspace = std::make_unique<WorkspaceImpl>();
@@ -143,7 +165,7 @@ void ElmoEngine::Plan(absl::Span<const SentenceInput> inputs,
 
 void ElmoEngine::GatherTokenVectors(absl::Span<const SentenceInput> inputs,
                                     WorkspaceImpl* w) const {
-  const CharEncoder& encoder = token_vectors_.encoder();
+  const CharEncoder& encoder = token_vectors_->encoder();
   const PackedRows& rows = w->rows;
   w->tokens.Clear();
   w->token_rows.resize(rows.total());
@@ -157,22 +179,27 @@ void ElmoEngine::GatherTokenVectors(absl::Span<const SentenceInput> inputs,
       w->token_rows[rows.offset(t) + r] = w->tokens.Add(word, encoder);
     }
   }
-  token_vectors_.Fill(&w->tokens);
+  token_vectors_->Fill(&w->tokens);
+}
+
+Matrix ElmoEngine::FirstInput(Direction direction, WorkspaceImpl* w) const {
+  const PackedRows& rows = w->rows;
   const ConstMatrix vectors = w->tokens.vectors();
-  for (int d = 0; d < kDirections; ++d) {
-    w->layers[d][0] = w->storage[d][0].Get(rows.total(), vectors.cols());
-  }
+  // Where the last layer's output will be: nobody needs both at a time, unless
+  // the first layer is the last.
+  const int last = options_.lstm.num_layers;
+  const Matrix input = w->storage[direction][last > 1 ? last : 0].Get(
+      rows.total(), vectors.cols());
   for (int64_t t = 0; t < rows.steps(); ++t) {
     for (int64_t r = 0; r < rows.rows_at(t); ++r) {
-      const int64_t at = rows.offset(t) + r;
       // The backward model reads each sentence from its own end.
-      const int64_t mirrored = rows.offset(w->lengths[r] - 1 - t) + r;
-      const float* vector = vectors.row(w->token_rows[at]);
-      const size_t bytes = vectors.cols() * sizeof(float);
-      std::memcpy(w->layers[kForward][0].row(at), vector, bytes);
-      std::memcpy(w->layers[kBackward][0].row(mirrored), vector, bytes);
+      const int64_t step = direction == kForward ? t : w->lengths[r] - 1 - t;
+      std::memcpy(input.row(rows.offset(t) + r),
+                  vectors.row(w->token_rows[rows.offset(step) + r]),
+                  vectors.cols() * sizeof(float));
     }
   }
+  return input;
 }
 
 absl::Status ElmoEngine::RunCell(absl::Span<const SentenceInput> inputs,
@@ -195,6 +222,7 @@ absl::Status ElmoEngine::RunCell(absl::Span<const SentenceInput> inputs,
     std::copy_n(start->c.data() + index * c_dim, c_dim, c.row(r));
   }
 
+  if (layer == 0) w->layers[direction][0] = FirstInput(direction, w);
   const Matrix input = w->layers[direction][layer];
   const Matrix output =
       w->storage[direction][layer + 1].Get(rows.total(), cell.padded_h());
@@ -223,6 +251,13 @@ ConstMatrix ElmoEngine::ReadLayer(int layer, int64_t row,
   const Matrix both = w->layer.Get(steps, 2 * width);
   for (int64_t t = 0; t < steps; ++t) {
     const int64_t forward = w->rows.offset(t) + row;
+    if (layer == 0) {
+      // Both directions have read the same.
+      const float* vector = w->tokens.vectors().row(w->token_rows[forward]);
+      std::copy_n(vector, width, both.row(t));
+      std::copy_n(vector, width, both.row(t) + width);
+      continue;
+    }
     const int64_t backward = w->rows.offset(steps - 1 - t) + row;
     std::copy_n(w->layers[kForward][layer].row(forward), width, both.row(t));
     std::copy_n(w->layers[kBackward][layer].row(backward), width,

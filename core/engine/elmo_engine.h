@@ -2,6 +2,7 @@
 #define ELMO_CORE_ENGINE_ELMO_ENGINE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "core/layers/lstm_cell.h"
 #include "core/layers/precision.h"
 #include "core/model/model_weights.h"
+#include "core/model/weight_sink.h"
 
 namespace elmo {
 
@@ -35,8 +37,9 @@ struct ElmoEngineOptions {
 // contract.
 class ElmoEngine final : public Engine {
  public:
-  // Packs the weights and keeps no reference to them. INVALID_ARGUMENT for bad
-  // options, INTERNAL if oneDNN refuses the dimensions.
+  class Builder;
+
+  // Packs the weights and keeps no reference to them. Errors: see Builder.
   static absl::StatusOr<std::unique_ptr<ElmoEngine>> Create(
       const ModelOptions& options, const ModelWeights& weights,
       const ElmoEngineOptions& engine_options);
@@ -48,21 +51,21 @@ class ElmoEngine final : public Engine {
 
   std::string isa() const override { return isa_; }
   WordCache::Stats word_cache_stats() const override {
-    return token_vectors_.cache_stats();
+    return token_vectors_->cache_stats();
   }
 
  private:
   struct WorkspaceImpl;
   enum Direction { kForward = 0, kBackward = 1 };
 
-  ElmoEngine(const ModelOptions& options, const ModelWeights& weights,
-             const ElmoEngineOptions& engine_options,
-             const CharEncoder& encoder, const Kernels& kernels);
+  ElmoEngine(const ModelOptions& options, const Kernels& kernels);
 
   void Plan(absl::Span<const SentenceInput> inputs, WorkspaceImpl* w) const;
-  // Layer 0 of both directions, in packed order.
+  // Layer 0: the vectors of all words, and which of them is where.
   void GatherTokenVectors(absl::Span<const SentenceInput> inputs,
                           WorkspaceImpl* w) const;
+  // Layer 0 in the packed order of a direction.
+  Matrix FirstInput(Direction direction, WorkspaceImpl* w) const;
   absl::Status RunCell(absl::Span<const SentenceInput> inputs,
                        Direction direction, int layer, WorkspaceImpl* w,
                        absl::Span<SentenceOutput> outputs) const;
@@ -72,8 +75,34 @@ class ElmoEngine final : public Engine {
 
   const ModelOptions options_;
   const std::string isa_;
-  TokenVectors token_vectors_;
+  std::optional<TokenVectors> token_vectors_;        // There once it is built.
   std::vector<std::unique_ptr<LstmCell>> cells_[2];  // [direction][layer]
+};
+
+// Makes an engine of weights that come part by part: each is packed at once, so
+// that the whole model is never in memory twice.
+//
+// Single thread only.
+class ElmoEngine::Builder final : public WeightSink {
+ public:
+  explicit Builder(const ElmoEngineOptions& engine_options)
+      : engine_options_(engine_options) {}
+
+  // INVALID_ARGUMENT for bad options.
+  absl::Status Begin(const ModelOptions& options) override;
+  absl::Status TakeCharCnn(const CharCnnWeights& weights) override;
+  // INTERNAL if oneDNN refuses the dimensions.
+  absl::Status TakeCell(int direction, int layer,
+                        const LstmCellWeights& weights) override;
+  // Once, after all parts.
+  std::unique_ptr<ElmoEngine> Build();
+
+ private:
+  const Kernels& kernels() const;
+
+  const ElmoEngineOptions engine_options_;
+  std::optional<CharEncoder> encoder_;
+  std::unique_ptr<ElmoEngine> engine_;
 };
 
 }  // namespace elmo

@@ -1,5 +1,7 @@
 #include "core/layers/packed_matrix.h"
 
+#include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -14,6 +16,24 @@ std::vector<int64_t> Identity(int64_t n) {
 
 }  // namespace
 
+void CopyPanelRows(ConstMatrix weight, const int64_t* source, int64_t begin,
+                   int64_t end, float* out) {
+  bool neighbours = source[0] >= 0;
+  for (int64_t j = 1; j < kPanel; ++j) {
+    neighbours = neighbours && source[j] == source[0] + j;
+  }
+  for (int64_t k = begin; k < end; ++k, out += kPanel) {
+    const float* row = weight.row(k);
+    if (neighbours) {
+      std::memcpy(out, row + source[0], kPanel * sizeof(float));
+      continue;
+    }
+    for (int64_t j = 0; j < kPanel; ++j) {
+      out[j] = source[j] >= 0 ? row[source[j]] : 0;
+    }
+  }
+}
+
 PackedMatrix::PackedMatrix(ConstMatrix weight, ConstMatrix bias)
     : PackedMatrix(weight, bias, Identity(weight.cols()), {}) {}
 
@@ -27,22 +47,22 @@ PackedMatrix::PackedMatrix(ConstMatrix weight, ConstMatrix bias,
   ELMO_CHECK(bias.empty() || bias.cols() == weight.cols());
   ELMO_CHECK(bias_extra.empty() || bias_extra.size() == columns.size());
   const int64_t count = columns.size();
-  for (int64_t p = 0; p < panels_; ++p) {
-    float* panel = data_.data() + p * kPanel * depth_;
-    int64_t source[kPanel];
-    for (int64_t j = 0; j < kPanel; ++j) {
-      const int64_t n = p * kPanel + j;
-      source[j] = n < count ? columns[n] : -1;
-      float b = 0;
-      if (source[j] >= 0 && !bias.empty()) b = bias(0, source[j]);
-      if (n < count && !bias_extra.empty()) b += bias_extra[n];
-      bias_[n] = b;
-    }
-    for (int64_t k = 0; k < depth_; ++k) {
-      const float* row = weight.row(k);
-      for (int64_t j = 0; j < kPanel; ++j) {
-        panel[k * kPanel + j] = source[j] >= 0 ? row[source[j]] : 0;
-      }
+  std::vector<int64_t> source(panels_ * kPanel, -1);  // By packed column.
+  for (int64_t n = 0; n < panels_ * kPanel; ++n) {
+    if (n < count) source[n] = columns[n];
+    float b = 0;
+    if (source[n] >= 0 && !bias.empty()) b = bias(0, source[n]);
+    if (n < count && !bias_extra.empty()) b += bias_extra[n];
+    bias_[n] = b;
+  }
+  // Some rows at a time: neighbours in a row of `weight` go far apart, and the
+  // lines of a panel should not be far apart as well.
+  constexpr int64_t kRows = 16;
+  for (int64_t begin = 0; begin < depth_; begin += kRows) {
+    const int64_t end = std::min(begin + kRows, depth_);
+    for (int64_t p = 0; p < panels_; ++p) {
+      CopyPanelRows(weight, &source[p * kPanel], begin, end,
+                    data_.data() + (p * depth_ + begin) * kPanel);
     }
   }
 }

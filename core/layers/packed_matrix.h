@@ -11,6 +11,11 @@
 
 namespace elmo {
 
+// Copies columns `source`, kPanel of them, of rows [begin, end) of `weight` to
+// `out` [end - begin, kPanel]; zeros where `source` is negative.
+void CopyPanelRows(ConstMatrix weight, const int64_t* source, int64_t begin,
+                   int64_t end, float* out);
+
 // A weight matrix [depth, columns] and its bias in the order in which the
 // kernels read them: panel by panel of kPanel columns, each panel row after
 // row, filled up with zero columns.

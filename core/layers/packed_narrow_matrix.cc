@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
+#include "core/layers/packed_matrix.h"
 #include "core/model/float_formats.h"
 
 namespace elmo {
@@ -11,6 +13,12 @@ namespace {
 
 int64_t ValuesPerWord(Precision precision) {
   return precision == Precision::kBf16 ? 2 : 4;
+}
+
+// std::lround() of a value that is no larger than a few hundred. In double the
+// sum is exact wherever it matters, and the compiler can vectorise it.
+int RoundToInt(float value) {
+  return static_cast<int>(value + std::copysign(0.5, value));
 }
 
 }  // namespace
@@ -52,6 +60,7 @@ PackedNarrowMatrix::PackedNarrowMatrix(Precision precision, ConstMatrix weight,
     zero_ = AlignedBuffer<int32_t>(padded_columns());
   }
   std::memset(data_.data(), 0, data_.size() * sizeof(uint32_t));
+  std::vector<float> values(depth_ * kPanel);
   for (int64_t p = 0; p < panels_; ++p) {
     int64_t source[kPanel];
     for (int64_t j = 0; j < kPanel; ++j) {
@@ -65,51 +74,50 @@ PackedNarrowMatrix::PackedNarrowMatrix(Precision precision, ConstMatrix weight,
       if (!bias_extra.empty()) b += bias_extra[n];
       bias_[n] = b;
     }
-    PackPanel(p, weight, source);
+    CopyPanelRows(weight, source, 0, depth_, values.data());
+    if (precision == Precision::kBf16) {
+      RoundPanel(p, values.data());
+    } else {
+      ScalePanel(p, values.data());
+    }
   }
 }
 
-void PackedNarrowMatrix::PackPanel(int64_t panel, ConstMatrix weight,
-                                   const int64_t* source) {
-  const int64_t per_word = ValuesPerWord(precision_);
+void PackedNarrowMatrix::RoundPanel(int64_t panel, const float* values) {
   uint32_t* words = data_.data() + panel * words_ * kPanel;
-  float largest[kPanel] = {};
-  int32_t sum[kPanel] = {};
-  if (precision_ == Precision::kInt8) {
-    for (int64_t k = 0; k < depth_; ++k) {
-      for (int64_t j = 0; j < kPanel; ++j) {
-        if (source[j] < 0) continue;
-        largest[j] = std::max(largest[j], std::fabs(weight(k, source[j])));
-      }
-    }
-    for (int64_t j = 0; j < kPanel; ++j) {
-      scale_[panel * kPanel + j] = largest[j] / kInt8Steps;
-    }
-  }
   for (int64_t k = 0; k < depth_; ++k) {
     for (int64_t j = 0; j < kPanel; ++j) {
-      if (source[j] < 0) continue;
-      const float w = weight(k, source[j]);
-      uint32_t value;
-      if (precision_ == Precision::kBf16) {
-        value = FloatToBFloat16(w);
-      } else {
-        // A column of zeros has no scale, and needs none.
-        const int q =
-            largest[j] > 0
-                ? static_cast<int>(std::lround(w / largest[j] * kInt8Steps))
-                : 0;
-        sum[j] += q;
-        value = static_cast<uint8_t>(q);
-      }
-      const int64_t shift = 32 / per_word * (k % per_word);
-      words[k / per_word * kPanel + j] |= value << shift;
+      const uint32_t value = FloatToBFloat16(values[k * kPanel + j]);
+      words[k / 2 * kPanel + j] |= value << (k % 2 * 16);
     }
   }
-  if (precision_ == Precision::kInt8) {
+}
+
+void PackedNarrowMatrix::ScalePanel(int64_t panel, const float* values) {
+  uint32_t* words = data_.data() + panel * words_ * kPanel;
+  float largest[kPanel] = {};
+  for (int64_t k = 0; k < depth_; ++k) {
     for (int64_t j = 0; j < kPanel; ++j) {
-      zero_[panel * kPanel + j] = -kInt8Zero * sum[j];
+      largest[j] = std::max(largest[j], std::fabs(values[k * kPanel + j]));
     }
+  }
+  for (int64_t j = 0; j < kPanel; ++j) {
+    scale_[panel * kPanel + j] = largest[j] / kInt8Steps;
+    // A column of zeros has no scale, and needs none.
+    if (largest[j] == 0) largest[j] = 1;
+  }
+  int32_t sum[kPanel] = {};
+  for (int64_t k = 0; k < depth_; ++k) {
+    for (int64_t j = 0; j < kPanel; ++j) {
+      const int q =
+          RoundToInt(values[k * kPanel + j] / largest[j] * kInt8Steps);
+      sum[j] += q;
+      const uint32_t value = static_cast<uint8_t>(q);
+      words[k / 4 * kPanel + j] |= value << (k % 4 * 8);
+    }
+  }
+  for (int64_t j = 0; j < kPanel; ++j) {
+    zero_[panel * kPanel + j] = -kInt8Zero * sum[j];
   }
 }
 

@@ -67,7 +67,9 @@ class PackedNarrowMatrix {
                         Matrix c, Team* team, float clip = 0) const;
 
  private:
-  void PackPanel(int64_t panel, ConstMatrix weight, const int64_t* source);
+  // From values [depth, kPanel].
+  void RoundPanel(int64_t panel, const float* values);
+  void ScalePanel(int64_t panel, const float* values);
 
   Precision precision_ = Precision::kBf16;
   int64_t depth_ = 0;

@@ -41,8 +41,14 @@ void Widen(DType dtype, const char* bytes, size_t count, float* out) {
 // Where a tensor goes, and what it must look like.
 struct Slot {
   std::vector<int64_t> shape;
-  float* destination = nullptr;
-  bool is_weight = true;
+  const WeightTensor* weight = nullptr;  // Null: a part of the warm state.
+  float* warm = nullptr;
+};
+
+// A part of the weights that is being read for a sink.
+struct PartInMemory {
+  AlignedBuffer<float> buffer;
+  size_t tensors_read = 0;
 };
 
 }  // namespace
@@ -50,8 +56,11 @@ struct Slot {
 // Loads one package. The methods stand in the order in which Load() calls them.
 class PackageLoader {
  public:
-  explicit PackageLoader(const std::string& directory)
-      : directory_(directory),
+  // `sink` and `team` may be null.
+  PackageLoader(const std::string& directory, WeightSink* sink, Team* team)
+      : sink_(sink),
+        team_(team),
+        directory_(directory),
         options_path_(absl::StrCat(directory, "/", kOptionsFile)),
         tensors_path_(absl::StrCat(directory, "/", kTensorsFile)),
         package_(new ModelPackage()) {}
@@ -65,8 +74,12 @@ class PackageLoader {
   void MakeSlots(const SafetensorsHeader& header);
   absl::Status CheckTensors(const SafetensorsHeader& header) const;
   // Only now: a header that passed bounds the memory by the file's size.
-  absl::Status Allocate(const SafetensorsHeader& header);
+  void Allocate(const SafetensorsHeader& header);
   absl::Status ReadTensors(const SafetensorsFile& file);
+  // Where the elements of a weight go. Makes room for its part.
+  float* DestinationOf(const WeightTensor& tensor);
+  // Hands the tensor's part to the sink if it is complete now.
+  absl::Status PassOn(const WeightTensor& tensor);
   absl::StatusOr<std::string> ReadTensor(const SafetensorsFile& file,
                                          const TensorInfo& info, float* out);
 
@@ -75,6 +88,8 @@ class PackageLoader {
         absl::StrCat(tensors_path_, ": ", message));
   }
 
+  WeightSink* const sink_;  // Not owned; the next likewise.
+  Team* const team_;
   const std::string directory_;
   const std::string options_path_;
   const std::string tensors_path_;
@@ -82,6 +97,8 @@ class PackageLoader {
   std::string options_digest_;
   std::optional<WeightLayout> layout_;  // Of the options, once they are read.
   std::map<std::string, Slot> slots_;
+  std::map<size_t, PartInMemory> parts_;  // Begun and not complete.
+  AlignedBuffer<float> spare_;            // The last complete part's.
   Sha256 file_digest_;
   std::vector<char> chunk_;
 };
@@ -94,8 +111,16 @@ absl::StatusOr<std::unique_ptr<ModelPackage>> PackageLoader::Load() {
   MakeLayout(file.header());
   MakeSlots(file.header());
   ELMO_RETURN_IF_ERROR(CheckTensors(file.header()));
-  ELMO_RETURN_IF_ERROR(Allocate(file.header()));
-  ELMO_RETURN_IF_ERROR(ReadTensors(file));
+  try {
+    Allocate(file.header());
+    if (sink_ != nullptr) {
+      ELMO_RETURN_IF_ERROR(sink_->Begin(package_->options_));
+    }
+    ELMO_RETURN_IF_ERROR(ReadTensors(file));
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        tensors_path_, ": no memory for ", layout_->buffer_size(), " floats"));
+  }
   return std::move(package_);
 }
 
@@ -164,7 +189,7 @@ void PackageLoader::MakeLayout(const SafetensorsHeader& header) {
 
 void PackageLoader::MakeSlots(const SafetensorsHeader& header) {
   for (const WeightTensor& tensor : layout_->tensors()) {
-    slots_[tensor.name] = {tensor.shape, nullptr, true};
+    slots_[tensor.name] = {tensor.shape, &tensor, nullptr};
   }
   const auto is_warm = [](const TensorInfo& info) {
     return info.name == kWarmH || info.name == kWarmC;
@@ -175,8 +200,8 @@ void PackageLoader::MakeSlots(const SafetensorsHeader& header) {
   const LstmOptions& lstm = package_->options_.lstm;
   LstmState& warm = package_->warm_state_.emplace(LstmState::Zero(lstm));
   slots_[kWarmH] = {
-      {2, lstm.num_layers, lstm.projection_dim}, warm.h.data(), false};
-  slots_[kWarmC] = {{2, lstm.num_layers, lstm.dim}, warm.c.data(), false};
+      {2, lstm.num_layers, lstm.projection_dim}, nullptr, warm.h.data()};
+  slots_[kWarmC] = {{2, lstm.num_layers, lstm.dim}, nullptr, warm.c.data()};
 }
 
 absl::Status PackageLoader::CheckTensors(
@@ -204,23 +229,43 @@ absl::Status PackageLoader::CheckTensors(
   return absl::OkStatus();
 }
 
-absl::Status PackageLoader::Allocate(const SafetensorsHeader& header) {
+void PackageLoader::Allocate(const SafetensorsHeader& header) {
   uint64_t largest = 0;
   for (const TensorInfo& info : header.tensors) {
     largest = std::max(largest, info.end - info.begin);
   }
-  try {
-    package_->buffer_ = AlignedBuffer<float>(layout_->buffer_size());
-    chunk_.resize(std::min<uint64_t>(kChunkBytes, largest));
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        tensors_path_, ": no memory for ", layout_->buffer_size(), " floats"));
+  chunk_.resize(std::min<uint64_t>(kChunkBytes, largest));
+  if (sink_ != nullptr) return;
+  package_->buffer_ = AlignedBuffer<float>(layout_->buffer_size());
+  package_->weights_ = layout_->View(package_->buffer_.data());
+}
+
+float* PackageLoader::DestinationOf(const WeightTensor& tensor) {
+  if (sink_ == nullptr) return package_->buffer_.data() + tensor.offset;
+  const WeightPart& part = layout_->parts()[tensor.part];
+  const auto [found, begun] = parts_.try_emplace(tensor.part);
+  AlignedBuffer<float>& buffer = found->second.buffer;
+  if (begun) {
+    // The kernel clears new memory, which takes longer than filling it.
+    buffer = std::exchange(spare_, {});
+    if (buffer.size() < part.size) {
+      buffer = AlignedBuffer<float>();
+      buffer = AlignedBuffer<float>(part.size);
+    }
   }
-  float* const buffer = package_->buffer_.data();
-  for (const WeightTensor& tensor : layout_->tensors()) {
-    slots_[tensor.name].destination = buffer + tensor.offset;
+  return buffer.data() + (tensor.offset - part.offset);
+}
+
+absl::Status PackageLoader::PassOn(const WeightTensor& tensor) {
+  if (sink_ == nullptr) return absl::OkStatus();
+  const auto part = parts_.find(tensor.part);
+  if (++part->second.tensors_read < layout_->parts()[tensor.part].num_tensors) {
+    return absl::OkStatus();
   }
-  package_->weights_ = layout_->View(buffer);
+  ELMO_RETURN_IF_ERROR(
+      layout_->ShowPart(tensor.part, part->second.buffer.data(), sink_));
+  spare_ = std::move(part->second.buffer);
+  parts_.erase(part);
   return absl::OkStatus();
 }
 
@@ -231,10 +276,15 @@ absl::Status PackageLoader::ReadTensors(const SafetensorsFile& file) {
   package_->file_bytes_ = file.preamble().size();
   for (const TensorInfo& info : file.header().tensors) {
     const Slot& slot = slots_.at(info.name);
+    float* const destination =
+        slot.weight != nullptr ? DestinationOf(*slot.weight) : slot.warm;
     ELMO_ASSIGN_OR_RETURN(std::string digest,
-                          ReadTensor(file, info, slot.destination));
+                          ReadTensor(file, info, destination));
     digests[info.name] = {info.dtype, info.shape, std::move(digest)};
-    if (slot.is_weight) storage.insert(DTypeName(info.dtype));
+    if (slot.weight != nullptr) {
+      storage.insert(DTypeName(info.dtype));
+      ELMO_RETURN_IF_ERROR(PassOn(*slot.weight));
+    }
     package_->file_bytes_ += info.end - info.begin;
   }
   const std::string digest = ContentDigest(file.header().metadata, digests);
@@ -252,18 +302,24 @@ absl::Status PackageLoader::ReadTensors(const SafetensorsFile& file) {
 absl::StatusOr<std::string> PackageLoader::ReadTensor(
     const SafetensorsFile& file, const TensorInfo& info, float* out) {
   Sha256 digest;
-  const float* const begin = out;
+  const float* const first = out;
   for (uint64_t offset = info.begin; offset < info.end;) {
     const size_t n = std::min<uint64_t>(chunk_.size(), info.end - offset);
     ELMO_RETURN_IF_ERROR(file.ReadData(offset, chunk_.data(), n));
-    file_digest_.Update(chunk_.data(), n);
-    digest.Update(chunk_.data(), n);
+    // Nothing else takes as long. It takes two digests: one tells whether the
+    // file is as it was written, the other which file it is.
+    Sha256* const digests[] = {&file_digest_, &digest};
+    ParallelFor(team_, 2, [&](int member, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        digests[i]->Update(chunk_.data(), n);
+      }
+    });
     const size_t count = n / DTypeBytes(info.dtype);
     Widen(info.dtype, chunk_.data(), count, out);
     if (const size_t bad = FindNonFinite(out, count); bad < count) {
       return TensorsError(absl::StrCat("tensor \"", info.name,
                                        "\" has a NaN or infinity (", out[bad],
-                                       ") at element ", out - begin + bad));
+                                       ") at element ", out - first + bad));
     }
     out += count;
     offset += n;
@@ -273,7 +329,12 @@ absl::StatusOr<std::string> PackageLoader::ReadTensor(
 
 absl::StatusOr<std::unique_ptr<ModelPackage>> ModelPackage::Load(
     const std::string& directory) {
-  return PackageLoader(directory).Load();
+  return PackageLoader(directory, /*sink=*/nullptr, /*team=*/nullptr).Load();
+}
+
+absl::StatusOr<std::unique_ptr<ModelPackage>> ModelPackage::LoadInto(
+    const std::string& directory, WeightSink* sink, Team* team) {
+  return PackageLoader(directory, sink, team).Load();
 }
 
 }  // namespace elmo

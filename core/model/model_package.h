@@ -8,10 +8,12 @@
 
 #include "absl/status/statusor.h"
 #include "core/base/aligned_buffer.h"
+#include "core/base/team.h"
 #include "core/model/lstm_state.h"
 #include "core/model/model_options.h"
 #include "core/model/model_weights.h"
 #include "core/model/package_format.h"
+#include "core/model/weight_sink.h"
 
 namespace elmo {
 
@@ -28,6 +30,15 @@ class ModelPackage {
   // afterwards does not matter.
   static absl::StatusOr<std::unique_ptr<ModelPackage>> Load(
       const std::string& directory);
+  // The same, but weights() stays empty: `sink` gets the weights, each part as
+  // soon as it is read and known to be finite, and only parts that are not
+  // complete yet are in memory; one at a time, where the file has the tensors
+  // in our order. Begin() is called when all that the header says has been
+  // checked. Checksums, though, are known last: what was made of the parts must
+  // not be used unless this succeeds. An error of `sink` is returned as it is.
+  // `team`, which may be null, helps; this thread leads it.
+  static absl::StatusOr<std::unique_ptr<ModelPackage>> LoadInto(
+      const std::string& directory, WeightSink* sink, Team* team);
 
   const std::string& name() const { return name_; }
   // SHA-256 of model.safetensors, 64 hexadecimal digits.

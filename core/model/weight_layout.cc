@@ -17,9 +17,16 @@ constexpr int64_t kNumStoredCharacters = 261;
 
 using Shape = std::vector<int64_t>;
 
-// Called with the two names, the shape and the view of each tensor.
-using Visitor = std::function<void(std::string name, std::string published,
-                                   const Shape& shape, ConstMatrix* view)>;
+// Called with the two names, the part, the shape and the view of each tensor.
+using Visitor =
+    std::function<void(std::string name, std::string published, size_t part,
+                       const Shape& shape, ConstMatrix* view)>;
+
+constexpr size_t kCharCnnPart = 0;
+
+size_t CellPart(const ModelOptions& options, int direction, int layer) {
+  return static_cast<size_t>(1 + direction * options.lstm.num_layers + layer);
+}
 
 // A model's weights with every vector at its final size and every view empty.
 ModelWeights EmptyWeights(const ModelOptions& options) {
@@ -34,11 +41,15 @@ ModelWeights EmptyWeights(const ModelOptions& options) {
 }
 
 void VisitCharCnn(const ModelOptions& options, CharCnnWeights* weights,
-                  const Visitor& visit) {
+                  const Visitor& all) {
   const CharCnnOptions& cnn = options.char_cnn;
   const int64_t d = cnn.embedding_dim;
   const int64_t f = cnn.num_filters();
   const int64_t p = options.lstm.projection_dim;
+  const auto visit = [&all](std::string name, std::string published,
+                            const Shape& shape, ConstMatrix* view) {
+    all(std::move(name), std::move(published), kCharCnnPart, shape, view);
+  };
   visit("char_cnn.embedding", "char_embed", {kNumStoredCharacters, d},
         &weights->embedding);
   for (size_t i = 0; i < cnn.filters.size(); ++i) {
@@ -76,11 +87,14 @@ void VisitDirection(const ModelOptions& options, int direction,
         absl::StrCat("lstm.", direction == 0 ? "forward." : "backward.", layer);
     const std::string group = absl::StrCat(
         "RNN_", direction, "/RNN/MultiRNNCell/Cell", layer, "/LSTMCell");
+    const size_t part = CellPart(options, direction, layer);
     LstmCellWeights* cell = &(*cells)[layer];
-    visit(name + ".weight", group + "/W_0", {2 * p, 4 * h}, &cell->weight);
-    visit(name + ".bias", group + "/B", {4 * h}, &cell->bias);
+    visit(name + ".weight", group + "/W_0", part, {2 * p, 4 * h},
+          &cell->weight);
+    visit(name + ".bias", group + "/B", part, {4 * h}, &cell->bias);
     if (options.lstm.has_projection()) {
-      visit(name + ".projection", group + "/W_P_0", {h, p}, &cell->projection);
+      visit(name + ".projection", group + "/W_P_0", part, {h, p},
+            &cell->projection);
     }
   }
 }
@@ -115,11 +129,13 @@ void FindSquareProjections(const std::function<bool(const WeightTensor&)>& has,
   options->char_cnn.square_projection = square_char && characters;
 }
 
-WeightLayout::WeightLayout(const ModelOptions& options) : options_(options) {
+WeightLayout::WeightLayout(const ModelOptions& options)
+    : options_(options),
+      parts_(CellPart(options, /*direction=*/2, /*layer=*/0)) {
   ModelWeights unused = EmptyWeights(options);
   Visit(options, &unused,
-        [this](std::string name, std::string published, const Shape& shape,
-               ConstMatrix*) {
+        [this](std::string name, std::string published, size_t part_index,
+               const Shape& shape, ConstMatrix*) {
           WeightTensor tensor;
           tensor.name = std::move(name);
           tensor.published = std::move(published);
@@ -128,8 +144,12 @@ WeightLayout::WeightLayout(const ModelOptions& options) : options_(options) {
           for (size_t i = 0; i + 1 < shape.size(); ++i) tensor.rows *= shape[i];
           tensor.cols = shape.back();
           tensor.offset = buffer_size_;
+          tensor.part = part_index;
           buffer_size_ +=
               (tensor.size() + kAlignFloats - 1) / kAlignFloats * kAlignFloats;
+          WeightPart& part = parts_[part_index];
+          if (part.num_tensors++ == 0) part.offset = tensor.offset;
+          part.size = buffer_size_ - part.offset;
           num_parameters_ += static_cast<int64_t>(tensor.size());
           tensors_.push_back(std::move(tensor));
         });
@@ -139,12 +159,32 @@ ModelWeights WeightLayout::View(const float* buffer) const {
   ModelWeights weights = EmptyWeights(options_);
   size_t i = 0;
   Visit(options_, &weights,
-        [&](const std::string&, const std::string&, const Shape&,
+        [&](const std::string&, const std::string&, size_t, const Shape&,
             ConstMatrix* view) {
           const WeightTensor& tensor = tensors_[i++];
           *view = ConstMatrix(buffer + tensor.offset, tensor.rows, tensor.cols);
         });
   return weights;
+}
+
+absl::Status WeightLayout::ShowPart(size_t part, const float* buffer,
+                                    WeightSink* sink) const {
+  ModelWeights weights = EmptyWeights(options_);
+  size_t i = 0;
+  Visit(options_, &weights,
+        [&](const std::string&, const std::string&, size_t, const Shape&,
+            ConstMatrix* view) {
+          const WeightTensor& tensor = tensors_[i++];
+          if (tensor.part != part) return;
+          *view = ConstMatrix(buffer + (tensor.offset - parts_[part].offset),
+                              tensor.rows, tensor.cols);
+        });
+  if (part == kCharCnnPart) return sink->TakeCharCnn(weights.char_cnn);
+  const int cell = static_cast<int>(part - CellPart(options_, 0, 0));
+  const int direction = cell / num_layers(), layer = cell % num_layers();
+  return sink->TakeCell(
+      direction, layer,
+      (direction == 0 ? weights.forward : weights.backward)[layer]);
 }
 
 absl::StatusOr<std::vector<ConstMatrix>> WeightLayout::List(
@@ -163,7 +203,7 @@ absl::StatusOr<std::vector<ConstMatrix>> WeightLayout::List(
   absl::Status status;
   ModelWeights copy = weights;
   Visit(options_, &copy,
-        [&](const std::string& name, const std::string&, const Shape&,
+        [&](const std::string& name, const std::string&, size_t, const Shape&,
             ConstMatrix* view) {
           const WeightTensor& tensor = tensors_[list.size()];
           if (status.ok() &&

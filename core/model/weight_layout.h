@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "core/model/model_options.h"
 #include "core/model/model_weights.h"
+#include "core/model/weight_sink.h"
 
 namespace elmo {
 
@@ -21,8 +22,17 @@ struct WeightTensor {
   int64_t rows = 0;   // As the matrix in ModelWeights: all dimensions but the
   int64_t cols = 0;   // last are rows; a bias has one row.
   size_t offset = 0;  // In floats, a multiple of 16 (64 bytes).
+  size_t part = 0;    // Index of its part.
 
   size_t size() const { return static_cast<size_t>(rows * cols); }
+};
+
+// Tensors that are used together: the character CNN's, or a cell's. They are
+// neighbours in the buffer.
+struct WeightPart {
+  size_t num_tensors = 0;
+  size_t offset = 0;  // In floats, a multiple of 16.
+  size_t size = 0;    // Gaps included.
 };
 
 // Sets `options`' two square_projection to what the weights have. `has` tells
@@ -38,6 +48,8 @@ class WeightLayout {
   explicit WeightLayout(const ModelOptions& options);
 
   const std::vector<WeightTensor>& tensors() const { return tensors_; }
+  // The character CNN, then the forward cells by layer, then the backward ones.
+  const std::vector<WeightPart>& parts() const { return parts_; }
   // Floats in the buffer, gaps included.
   size_t buffer_size() const { return buffer_size_; }
   int64_t num_parameters() const { return num_parameters_; }
@@ -45,6 +57,9 @@ class WeightLayout {
 
   // Views into a buffer of buffer_size() floats, which must outlive them.
   ModelWeights View(const float* buffer) const;
+  // Shows one part, which lies in a buffer of its own, to `sink`.
+  absl::Status ShowPart(size_t part, const float* buffer,
+                        WeightSink* sink) const;
   // The matrices of `weights` in the order of tensors(). INVALID_ARGUMENT names
   // the first whose shape does not fit.
   absl::StatusOr<std::vector<ConstMatrix>> List(
@@ -53,6 +68,7 @@ class WeightLayout {
  private:
   const ModelOptions options_;
   std::vector<WeightTensor> tensors_;
+  std::vector<WeightPart> parts_;
   size_t buffer_size_ = 0;
   int64_t num_parameters_ = 0;
 };

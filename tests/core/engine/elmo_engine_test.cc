@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tests/core/engine/engine_testing.h"
+#include "tests/testing/status_matchers.h"
 
 namespace elmo::testing {
 namespace {
@@ -382,6 +383,27 @@ TEST_P(ElmoEngineTest, MixOfItsOwnLayersIsWithinOneMillionth) {
           RunOne(*model, {tokens, spec, std::nullopt}).values,
           MatrixNear(ReferenceOutput(from_layers, spec), Tolerance{1e-6, 0}));
     }
+  }
+}
+
+TEST_P(ElmoEngineTest, PartsInAnyOrderMakeTheSameEngine) {
+  const auto model = RandomModel(TinyOptions(), 1);
+  const ModelWeights& weights = model->weights();
+  ElmoEngineOptions options;
+  options.lstm_path = GetParam().path;
+  options.kernels = KernelsFor(GetParam().isa);
+  ElmoEngine::Builder builder(options);
+  ASSERT_THAT(builder.Begin(model->options()), IsOk());
+  for (const int layer : {1, 0}) {
+    ASSERT_THAT(builder.TakeCell(1, layer, weights.backward[layer]), IsOk());
+    ASSERT_THAT(builder.TakeCell(0, layer, weights.forward[layer]), IsOk());
+  }
+  ASSERT_THAT(builder.TakeCharCnn(weights.char_cnn), IsOk());
+  const std::unique_ptr<ElmoEngine> engine = builder.Build();
+  const auto workspace = engine->CreateWorkspace();
+  for (const Sentence& sentence : SomeSentences()) {
+    EXPECT_EQ(RunAlone(*engine, workspace.get(), sentence).values,
+              RunOne(*model, sentence).values);
   }
 }
 

@@ -3,14 +3,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <limits>
+#include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/model/float_formats.h"
 #include "core/model/package_writer.h"
 #include "core/model/sha256.h"
+#include "core/model/weight_layout.h"
+#include "core/model/weight_sink.h"
 #include "tests/core/model/random_model.h"
 #include "tests/core/model/temporary_directory.h"
 #include "tests/testing/status_matchers.h"
@@ -235,6 +242,162 @@ TEST_F(ModelPackageTest, DamagedTensorBytesAreRefused) {
   EXPECT_THAT(Load(),
               StatusIs(absl::StatusCode::kDataLoss,
                        AllOf(HasSubstr("is damaged"), HasSubstr("SHA-256"))));
+}
+
+// Copies the weights that it is given into a buffer, and counts.
+class CopyingSink : public WeightSink {
+ public:
+  absl::Status Begin(const ModelOptions& options) override {
+    EXPECT_EQ(begun_++, 0);
+    layout_.emplace(options);
+    buffer_.resize(layout_->buffer_size());
+    copy_ = layout_->View(buffer_.data());
+    return absl::OkStatus();
+  }
+  absl::Status TakeCharCnn(const CharCnnWeights& weights) override {
+    ModelWeights whole = copy_;
+    whole.char_cnn = weights;
+    return Take(whole);
+  }
+  absl::Status TakeCell(int direction, int layer,
+                        const LstmCellWeights& weights) override {
+    ModelWeights whole = copy_;
+    (direction == 0 ? whole.forward : whole.backward)[layer] = weights;
+    return Take(whole);
+  }
+
+  // The call that fails, from 1; 0: none.
+  void FailAt(int call) { fail_at_ = call; }
+  int begun() const { return begun_; }
+  int calls() const { return calls_; }
+  const ModelWeights& copy() const { return copy_; }
+
+ private:
+  absl::Status Take(const ModelWeights& whole) {
+    EXPECT_EQ(begun_, 1);
+    if (++calls_ == fail_at_) return absl::AbortedError("enough");
+    const auto from = layout_->List(whole);
+    if (!from.ok()) return from.status();
+    for (size_t i = 0; i < from->size(); ++i) {
+      std::memmove(buffer_.data() + layout_->tensors()[i].offset,
+                   (*from)[i].data(), (*from)[i].size() * sizeof(float));
+    }
+    return absl::OkStatus();
+  }
+
+  int fail_at_ = 0;
+  int begun_ = 0;
+  int calls_ = 0;
+  std::optional<WeightLayout> layout_;
+  std::vector<float> buffer_;
+  ModelWeights copy_;
+};
+
+TEST_F(ModelPackageTest, SinkGetsAllWeightsInPartsAndThePackageTheRest) {
+  const auto whole = Load();
+  ASSERT_THAT(whole, IsOk());
+  CopyingSink sink;
+  const auto package = ModelPackage::LoadInto(path_, &sink, nullptr);
+  ASSERT_THAT(package, IsOk());
+  EXPECT_EQ(sink.calls(), 5);  // The CNN, two layers in two directions.
+  EXPECT_TRUE(SameBits(model_.layout, sink.copy(), model_.weights()));
+  EXPECT_EQ((*package)->checksum(), (*whole)->checksum());
+  EXPECT_EQ((*package)->storage(), (*whole)->storage());
+  EXPECT_EQ((*package)->file_bytes(), (*whole)->file_bytes());
+  ASSERT_TRUE((*package)->warm_state().has_value());
+  EXPECT_TRUE(SameBits((*package)->warm_state()->h, model_.warm_state.h));
+  EXPECT_TRUE((*package)->weights().forward.empty());
+}
+
+TEST_F(ModelPackageTest, SinkGetsTheSameWhateverTheOrderInTheFile) {
+  const std::string file = path_ + "/model.safetensors";
+  const auto by_name = [](const TensorBytes& a, const TensorBytes& b) {
+    return a.name < b.name;
+  };
+  // The last word of the name first: the parts are all open until the end.
+  const auto by_end = [](const TensorBytes& a, const TensorBytes& b) {
+    return std::make_pair(a.name.substr(a.name.rfind('.')), a.name) <
+           std::make_pair(b.name.substr(b.name.rfind('.')), b.name);
+  };
+  const std::function<void(std::vector<TensorBytes>*)> orders[] = {
+      [](auto* tensors) { std::reverse(tensors->begin(), tensors->end()); },
+      [&](auto* tensors) {
+        std::sort(tensors->begin(), tensors->end(), by_name);
+      },
+      [&](auto* tensors) {
+        std::sort(tensors->begin(), tensors->end(), by_end);
+      }};
+  for (const auto& order : orders) {
+    Rewrite(
+        [&](Metadata*, std::vector<TensorBytes>* tensors) { order(tensors); });
+    CopyingSink sink;
+    const auto package = ModelPackage::LoadInto(path_, &sink, nullptr);
+    ASSERT_THAT(package, IsOk());
+    EXPECT_EQ(sink.calls(), 5);
+    EXPECT_TRUE(SameBits(model_.layout, sink.copy(), model_.weights()));
+    EXPECT_EQ((*package)->checksum(), Sha256Hex(ReadFile(file)));
+  }
+}
+
+TEST_F(ModelPackageTest, SinkIsNotBegunForAHeaderThatIsWrong) {
+  Rewrite([](Metadata*, std::vector<TensorBytes>* tensors) {
+    tensors->pop_back();
+  });
+  CopyingSink sink;
+  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, nullptr),
+              StatusIs(kInvalid, HasSubstr("missing")));
+  EXPECT_EQ(sink.begun(), 0);
+}
+
+TEST_F(ModelPackageTest, DamageIsFoundThoughTheSinkHasEverything) {
+  std::string file = ReadFile(path_ + "/model.safetensors");
+  file[file.size() - 100] ^= 1;
+  WriteFile(path_ + "/model.safetensors", file);
+  CopyingSink sink;
+  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, nullptr),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("is damaged")));
+  EXPECT_EQ(sink.calls(), 5);
+}
+
+TEST_F(ModelPackageTest, SinkNeverSeesAPartWithNaN) {
+  Rewrite([](Metadata*, std::vector<TensorBytes>* tensors) {
+    static const float kNaN = std::numeric_limits<float>::quiet_NaN();
+    static std::string bytes;
+    for (TensorBytes& tensor : *tensors) {
+      if (tensor.name != "lstm.forward.1.weight") continue;
+      bytes = std::string(tensor.bytes);
+      std::memcpy(bytes.data() + bytes.size() - sizeof kNaN, &kNaN,
+                  sizeof kNaN);
+      tensor.bytes = bytes;
+    }
+  });
+  CopyingSink sink;
+  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, nullptr),
+              StatusIs(kInvalid, HasSubstr("lstm.forward.1.weight")));
+  EXPECT_EQ(sink.calls(), 2);  // The CNN, the forward layer before it.
+}
+
+TEST_F(ModelPackageTest, HelpersChangeNothing) {
+  const auto alone = Load();
+  ASSERT_THAT(alone, IsOk());
+  Team team(1);
+  team.Open();
+  std::thread helper([&team] { team.Help(); });
+  CopyingSink sink;
+  const auto package = ModelPackage::LoadInto(path_, &sink, &team);
+  team.Close();
+  helper.join();
+  ASSERT_THAT(package, IsOk());
+  EXPECT_EQ((*package)->checksum(), (*alone)->checksum());
+  EXPECT_TRUE(SameBits(model_.layout, sink.copy(), model_.weights()));
+}
+
+TEST_F(ModelPackageTest, ErrorOfTheSinkEndsTheLoading) {
+  CopyingSink sink;
+  sink.FailAt(2);
+  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, nullptr),
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("enough")));
+  EXPECT_EQ(sink.calls(), 2);
 }
 
 TEST(ModelPackageLayoutTest, EveryLayoutSurvivesTheRoundTrip) {
