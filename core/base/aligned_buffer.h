@@ -34,8 +34,13 @@ class AlignedBuffer {
         (size * sizeof(T) + alignment - 1) / alignment * alignment;
     data_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
     if (data_ == nullptr) throw std::bad_alloc();
-    // Where the system has none, nothing is lost.
-    if (large) madvise(data_.get(), bytes, MADV_HUGEPAGE);
+    // Where the system has none, nothing is lost. A last page of which less
+    // than half is used is made of small ones.
+    if (large) {
+      madvise(data_.get(),
+              (size * sizeof(T) + kHugePage / 2) / kHugePage * kHugePage,
+              MADV_HUGEPAGE);
+    }
   }
 
   T* data() { return data_.get(); }
