@@ -17,15 +17,16 @@ constexpr int kWords = 8;
 constexpr int kRows = 16;
 
 absl::StatusOr<BatchCost::Sample> RunRows(const Engine& engine, int rows,
+                                          int words,
                                           Engine::Workspace* workspace) {
-  const std::vector<std::string> tokens(kWords, "word");
+  const std::vector<std::string> tokens(words, "word");
   const OutputSpec output;
   const std::vector<SentenceInput> inputs(rows, {tokens, &output, nullptr});
   std::vector<SentenceOutput> outputs(rows);
   const TimePoint start = std::chrono::steady_clock::now();
   ELMO_RETURN_IF_ERROR(engine.Run(inputs, workspace, absl::MakeSpan(outputs)));
   BatchCost::Sample sample;
-  sample.steps = kWords + 2;
+  sample.steps = words + 2;
   sample.tokens = rows * sample.steps;
   sample.time = std::chrono::steady_clock::now() - start;
   return sample;
@@ -34,11 +35,11 @@ absl::StatusOr<BatchCost::Sample> RunRows(const Engine& engine, int rows,
 absl::StatusOr<BatchCost> WarmUp(const Engine& engine) {
   const auto workspace = engine.CreateWorkspace();
   // The first run pays for memory that is touched for the first time.
-  ELMO_RETURN_IF_ERROR(RunRows(engine, 1, workspace.get()).status());
+  ELMO_RETURN_IF_ERROR(RunRows(engine, 1, 1, workspace.get()).status());
   ELMO_ASSIGN_OR_RETURN(const BatchCost::Sample one,
-                        RunRows(engine, 1, workspace.get()));
+                        RunRows(engine, 1, kWords, workspace.get()));
   ELMO_ASSIGN_OR_RETURN(const BatchCost::Sample several,
-                        RunRows(engine, kRows, workspace.get()));
+                        RunRows(engine, kRows, kWords, workspace.get()));
   return BatchCost(one, several);
 }
 

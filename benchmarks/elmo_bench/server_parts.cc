@@ -211,11 +211,12 @@ void Start(const Context& context) {
   report->Part("start", "Start and memory");
   report->Text(
       "From the start of the process, with the model in the page cache, until "
-      "it is ready. Memory after a load that fills batches and word cache; "
-      "weights: as packed.");
+      "it is ready; CPU: of all its threads until then. Memory after a load "
+      "that fills batches and word cache; weights: as packed.");
   Table table(report, "rows",
               {{"precision", "precision"},
                {"ready_s", "ready s"},
+               {"cpu_s", "CPU s"},
                {"weights_mb", "weights MB"},
                {"fresh_mb", "resident MB at first"},
                {"over_weights", "over weights"},
@@ -225,12 +226,13 @@ void Start(const Context& context) {
                {"peak_mb", "most ever MB"}});
   constexpr double kMb = 1e-6;
   for (Precision precision : context.machine.precisions) {
-    std::vector<double> ready;
+    std::vector<double> ready, cpu;
     double fresh = 0, loaded = 0, cache = 0, peak = 0;
     for (int run = 0; run < context.repetitions().runs; ++run) {
       const auto server = StartServer(context, precision, context.workers());
       if (server == nullptr) return;
       ready.push_back(server->seconds_to_ready());
+      cpu.push_back(server->CpuSeconds());
       if (run > 0) continue;
       fresh = server->ResidentBytes();
       Load(*server, kInFlightPerWorker * context.workers(),
@@ -241,10 +243,11 @@ void Start(const Context& context) {
     }
     const double weights = PackedBytes(context.model(), precision);
     table.Row({Word(std::string(PrecisionName(precision))),
-               Measured(SampleOf(ready), 2), Number(weights * kMb),
-               Number(fresh * kMb), Number(fresh / weights, 2),
-               Number(loaded * kMb), Number(cache * kMb),
-               Number(loaded / weights, 2), Number(peak * kMb)});
+               Measured(SampleOf(ready), 2), Measured(SampleOf(cpu), 2),
+               Number(weights * kMb), Number(fresh * kMb),
+               Number(fresh / weights, 2), Number(loaded * kMb),
+               Number(cache * kMb), Number(loaded / weights, 2),
+               Number(peak * kMb)});
   }
 }
 

@@ -118,6 +118,18 @@ std::vector<ServerProcess::ThreadTime> ServerProcess::ThreadTimes() const {
   return times;
 }
 
+double ServerProcess::CpuSeconds() const {
+  const std::string text = Contents(absl::StrCat("/proc/", pid_, "/stat"));
+  // After the name, which may hold anything: the state, ten numbers, and then
+  // the time in user mode and in the kernel.
+  std::istringstream fields(text.substr(text.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0, kernel = 0;
+  fields >> user >> kernel;
+  return (user + kernel) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 double ServerProcess::ResidentBytes() const { return StatusBytes("VmRSS:"); }
 double ServerProcess::PeakResidentBytes() const {
   return StatusBytes("VmHWM:");

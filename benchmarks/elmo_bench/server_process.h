@@ -40,6 +40,8 @@ class ServerProcess {
     double waiting_seconds = 0;  // Ready to run, without a CPU.
   };
   std::vector<ThreadTime> ThreadTimes() const;
+  // Of all threads, also those that have ended; in hundredths.
+  double CpuSeconds() const;
   // Now, and the most so far.
   double ResidentBytes() const;
   double PeakResidentBytes() const;
