@@ -2,13 +2,12 @@
 
 #include <exception>
 #include <memory>
-#include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/base/team.h"
 #include "core/engine/elmo_engine.h"
 #include "core/model/model_package.h"
 
@@ -21,31 +20,11 @@ LstmPath PathOf(const std::string& lstm) {
   return LstmPath::kAuto;
 }
 
-// A second thread for the leader of a team, as long as this exists.
-class Helper {
- public:
-  Helper() : team_(/*max_helpers=*/1) {
-    team_.Open();
-    thread_ = std::thread([this] { team_.Help(); });
-  }
-  ~Helper() {
-    team_.Close();
-    thread_.join();
-  }
-  Helper(const Helper&) = delete;
-  Helper& operator=(const Helper&) = delete;
-
-  Team* team() { return &team_; }
-
- private:
-  Team team_;
-  std::thread thread_;
-};
-
-absl::StatusOr<std::unique_ptr<ModelPackage>> ReadPackage(
-    const std::string& directory, WeightSink* sink) {
-  Helper helper;
-  return ModelPackage::LoadInto(directory, sink, helper.team());
+void OnTwoThreads(absl::FunctionRef<void()> one,
+                  absl::FunctionRef<void()> other) {
+  std::thread thread(other);
+  one();
+  thread.join();
 }
 
 absl::StatusOr<ServedModel> Load(const CommandLine& options,
@@ -57,8 +36,9 @@ absl::StatusOr<ServedModel> Load(const CommandLine& options,
   engine_options.lstm_path = PathOf(options.lstm);
   engine_options.word_cache_bytes = int64_t{options.word_cache_mb} << 20;
   ElmoEngine::Builder builder(engine_options);
-  ELMO_ASSIGN_OR_RETURN(const std::unique_ptr<ModelPackage> package,
-                        ReadPackage(source.directory, &builder));
+  ELMO_ASSIGN_OR_RETURN(
+      const std::unique_ptr<ModelPackage> package,
+      ModelPackage::LoadInto(source.directory, &builder, OnTwoThreads));
   ServedModel model;
   model.engine = builder.Build();
   model.name = source.name.empty() ? package->name() : source.name;

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "core/base/aligned_buffer.h"
-#include "core/base/team.h"
 #include "core/model/lstm_state.h"
 #include "core/model/model_options.h"
 #include "core/model/model_weights.h"
@@ -16,6 +16,11 @@
 #include "core/model/weight_sink.h"
 
 namespace elmo {
+
+// Calls both, at the same time or one after the other; returns when both are
+// done. They do not throw.
+using CallBoth = absl::FunctionRef<void(absl::FunctionRef<void()> one,
+                                        absl::FunctionRef<void()> other)>;
 
 // A model on disk: a folder with options.json and model.safetensors. The format
 // is described in docs/model-package.md.
@@ -36,9 +41,9 @@ class ModelPackage {
   // in our order. Begin() is called when all that the header says has been
   // checked. Checksums, though, are known last: what was made of the parts must
   // not be used unless this succeeds. An error of `sink` is returned as it is.
-  // `team`, which may be null, helps; this thread leads it.
+  // `call_both` is used for what can be done by two threads.
   static absl::StatusOr<std::unique_ptr<ModelPackage>> LoadInto(
-      const std::string& directory, WeightSink* sink, Team* team);
+      const std::string& directory, WeightSink* sink, CallBoth call_both);
 
   const std::string& name() const { return name_; }
   // SHA-256 of model.safetensors, 64 hexadecimal digits.

@@ -244,6 +244,18 @@ TEST_F(ModelPackageTest, DamagedTensorBytesAreRefused) {
                        AllOf(HasSubstr("is damaged"), HasSubstr("SHA-256"))));
 }
 
+void InTurn(absl::FunctionRef<void()> one, absl::FunctionRef<void()> other) {
+  other();
+  one();
+}
+
+void AtTheSameTime(absl::FunctionRef<void()> one,
+                   absl::FunctionRef<void()> other) {
+  std::thread thread(other);
+  one();
+  thread.join();
+}
+
 // Copies the weights that it is given into a buffer, and counts.
 class CopyingSink : public WeightSink {
  public:
@@ -297,7 +309,7 @@ TEST_F(ModelPackageTest, SinkGetsAllWeightsInPartsAndThePackageTheRest) {
   const auto whole = Load();
   ASSERT_THAT(whole, IsOk());
   CopyingSink sink;
-  const auto package = ModelPackage::LoadInto(path_, &sink, nullptr);
+  const auto package = ModelPackage::LoadInto(path_, &sink, InTurn);
   ASSERT_THAT(package, IsOk());
   EXPECT_EQ(sink.calls(), 5);  // The CNN, two layers in two directions.
   EXPECT_TRUE(SameBits(model_.layout, sink.copy(), model_.weights()));
@@ -331,7 +343,7 @@ TEST_F(ModelPackageTest, SinkGetsTheSameWhateverTheOrderInTheFile) {
     Rewrite(
         [&](Metadata*, std::vector<TensorBytes>* tensors) { order(tensors); });
     CopyingSink sink;
-    const auto package = ModelPackage::LoadInto(path_, &sink, nullptr);
+    const auto package = ModelPackage::LoadInto(path_, &sink, InTurn);
     ASSERT_THAT(package, IsOk());
     EXPECT_EQ(sink.calls(), 5);
     EXPECT_TRUE(SameBits(model_.layout, sink.copy(), model_.weights()));
@@ -344,7 +356,7 @@ TEST_F(ModelPackageTest, SinkIsNotBegunForAHeaderThatIsWrong) {
     tensors->pop_back();
   });
   CopyingSink sink;
-  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, nullptr),
+  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, InTurn),
               StatusIs(kInvalid, HasSubstr("missing")));
   EXPECT_EQ(sink.begun(), 0);
 }
@@ -354,7 +366,7 @@ TEST_F(ModelPackageTest, DamageIsFoundThoughTheSinkHasEverything) {
   file[file.size() - 100] ^= 1;
   WriteFile(path_ + "/model.safetensors", file);
   CopyingSink sink;
-  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, nullptr),
+  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, InTurn),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("is damaged")));
   EXPECT_EQ(sink.calls(), 5);
 }
@@ -372,21 +384,16 @@ TEST_F(ModelPackageTest, SinkNeverSeesAPartWithNaN) {
     }
   });
   CopyingSink sink;
-  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, nullptr),
+  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, InTurn),
               StatusIs(kInvalid, HasSubstr("lstm.forward.1.weight")));
   EXPECT_EQ(sink.calls(), 2);  // The CNN, the forward layer before it.
 }
 
-TEST_F(ModelPackageTest, HelpersChangeNothing) {
+TEST_F(ModelPackageTest, TwoThreadsReadTheSame) {
   const auto alone = Load();
   ASSERT_THAT(alone, IsOk());
-  Team team(1);
-  team.Open();
-  std::thread helper([&team] { team.Help(); });
   CopyingSink sink;
-  const auto package = ModelPackage::LoadInto(path_, &sink, &team);
-  team.Close();
-  helper.join();
+  const auto package = ModelPackage::LoadInto(path_, &sink, AtTheSameTime);
   ASSERT_THAT(package, IsOk());
   EXPECT_EQ((*package)->checksum(), (*alone)->checksum());
   EXPECT_TRUE(SameBits(model_.layout, sink.copy(), model_.weights()));
@@ -395,7 +402,7 @@ TEST_F(ModelPackageTest, HelpersChangeNothing) {
 TEST_F(ModelPackageTest, ErrorOfTheSinkEndsTheLoading) {
   CopyingSink sink;
   sink.FailAt(2);
-  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, nullptr),
+  EXPECT_THAT(ModelPackage::LoadInto(path_, &sink, InTurn),
               StatusIs(absl::StatusCode::kAborted, HasSubstr("enough")));
   EXPECT_EQ(sink.calls(), 2);
 }
