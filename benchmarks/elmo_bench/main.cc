@@ -112,7 +112,8 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (settings.model.empty()) settings.model = settings.work + "/random-released";
+  if (settings.model.empty())
+    settings.model = settings.work + "/random-released";
   for (Precision precision : kPrecisions) {
     const std::string name(PrecisionName(precision));
     if (precisions.empty() || std::find(precisions.begin(), precisions.end(),
