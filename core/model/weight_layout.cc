@@ -155,30 +155,32 @@ WeightLayout::WeightLayout(const ModelOptions& options)
         });
 }
 
-ModelWeights WeightLayout::View(const float* buffer) const {
+ModelWeights WeightLayout::Views(
+    absl::FunctionRef<const float*(const WeightTensor&)> at) const {
   ModelWeights weights = EmptyWeights(options_);
   size_t i = 0;
   Visit(options_, &weights,
         [&](const std::string&, const std::string&, size_t, const Shape&,
             ConstMatrix* view) {
           const WeightTensor& tensor = tensors_[i++];
-          *view = ConstMatrix(buffer + tensor.offset, tensor.rows, tensor.cols);
+          const float* place = at(tensor);
+          if (place == nullptr) return;
+          *view = ConstMatrix(place, tensor.rows, tensor.cols);
         });
   return weights;
 }
 
+ModelWeights WeightLayout::View(const float* buffer) const {
+  return Views(
+      [&](const WeightTensor& tensor) { return buffer + tensor.offset; });
+}
+
 absl::Status WeightLayout::ShowPart(size_t part, const float* buffer,
                                     WeightSink* sink) const {
-  ModelWeights weights = EmptyWeights(options_);
-  size_t i = 0;
-  Visit(options_, &weights,
-        [&](const std::string&, const std::string&, size_t, const Shape&,
-            ConstMatrix* view) {
-          const WeightTensor& tensor = tensors_[i++];
-          if (tensor.part != part) return;
-          *view = ConstMatrix(buffer + (tensor.offset - parts_[part].offset),
-                              tensor.rows, tensor.cols);
-        });
+  const ModelWeights weights = Views([&](const WeightTensor& tensor) {
+    return tensor.part == part ? buffer + (tensor.offset - parts_[part].offset)
+                               : nullptr;
+  });
   if (part == kCharCnnPart) return sink->TakeCharCnn(weights.char_cnn);
   const int cell = static_cast<int>(part - CellPart(options_, 0, 0));
   const int direction = cell / num_layers(), layer = cell % num_layers();

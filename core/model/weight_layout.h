@@ -66,6 +66,10 @@ class WeightLayout {
       const ModelWeights& weights) const;
 
  private:
+  // Views of the tensors at the places that `at` tells; null: an empty one.
+  ModelWeights Views(
+      absl::FunctionRef<const float*(const WeightTensor&)> at) const;
+
   const ModelOptions options_;
   std::vector<WeightTensor> tensors_;
   std::vector<WeightPart> parts_;

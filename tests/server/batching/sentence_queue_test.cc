@@ -348,6 +348,21 @@ Duration LongestWait(int clients, Duration largest_batch) {
          clients * (SentenceQueue::kTurn + 1) * largest_batch;
 }
 
+// The work done before a batch begins with the sentence `wanted`, where `push`
+// comes before each; hardly more than `bound`.
+template <typename Push, typename Wanted>
+Duration WorkBefore(SentenceQueue* queue, Duration bound, const Push& push,
+                    const Wanted& wanted) {
+  Duration work{};
+  while (work <= bound) {
+    push();
+    const SentenceQueue::Next next = queue->PopBatch(kNow);
+    if (wanted(next.batch.at(0))) break;
+    work += CostOf(next.batch);
+  }
+  return work;
+}
+
 TEST_F(SentenceQueueTest, WhoIsFarAheadRunsThoughEverNewClientsCome) {
   SentenceQueue queue(Rows(1));
   // 200 s ahead of a client that waits, though for nothing urgent.
@@ -356,17 +371,16 @@ TEST_F(SentenceQueueTest, WhoIsFarAheadRunsThoughEverNewClientsCome) {
   PushFor(&queue, 1, 50, milliseconds(1000));
   // Each sentence is a batch, which takes 100 ms.
   const Duration bound = LongestWait(/*clients=*/2, milliseconds(100));
-  Duration work{};
   ClientId newcomer = 100;
-  for (;;) {
-    for (int i = 0; i < 2; ++i) {
-      PushFor(&queue, newcomer++, 50, milliseconds(500));
-    }
-    const auto next = queue.PopBatch(kNow);
-    if (next.batch.at(0).client == 1) break;
-    work += CostOf(next.batch);
-    ASSERT_LE(work, bound);
-  }
+  const Duration work = WorkBefore(
+      &queue, bound,
+      [&] {
+        for (int i = 0; i < 2; ++i) {
+          PushFor(&queue, newcomer++, 50, milliseconds(500));
+        }
+      },
+      [](const SentenceTask& first) { return first.client == 1; });
+  EXPECT_LE(work, bound);
   EXPECT_GE(work, SentenceQueue::kPatience);
 }
 
@@ -378,29 +392,25 @@ TEST_F(SentenceQueueTest, FloodThatWaitsTooIsOneClientAheadInAge) {
   for (int i = 0; i < 1000; ++i) PushFor(&queue, 1, 50, milliseconds(1000));
   PushFor(&queue, 2, 50, kNever);
   const Duration bound = LongestWait(/*clients=*/3, milliseconds(100));
-  Duration work{};
   ClientId newcomer = 100;
-  for (;;) {
-    PushFor(&queue, newcomer++, 50, milliseconds(500));
-    const auto next = queue.PopBatch(kNow);
-    if (next.batch.at(0).client == 2) break;
-    work += CostOf(next.batch);
-    ASSERT_LE(work, bound);
-  }
+  const Duration work = WorkBefore(
+      &queue, bound,
+      [&] { PushFor(&queue, newcomer++, 50, milliseconds(500)); },
+      [](const SentenceTask& first) { return first.client == 2; });
+  EXPECT_LE(work, bound);
 }
 
 TEST_F(SentenceQueueTest, ClientsOwnUrgentSentencesDoNotStarveItsOldest) {
   SentenceQueue queue(Rows(1));
   const Owner oldest = PushFor(&queue, 1, 50, kNever);
   const Duration bound = LongestWait(/*clients=*/1, milliseconds(100));
-  Duration work{};
-  for (;;) {
-    for (int i = 0; i < 2; ++i) PushFor(&queue, 1, 50, milliseconds(500));
-    const auto next = queue.PopBatch(kNow);
-    if (next.batch.at(0).owner == oldest) break;
-    work += CostOf(next.batch);
-    ASSERT_LE(work, bound);
-  }
+  const Duration work = WorkBefore(
+      &queue, bound,
+      [&] {
+        for (int i = 0; i < 2; ++i) PushFor(&queue, 1, 50, milliseconds(500));
+      },
+      [&](const SentenceTask& first) { return first.owner == oldest; });
+  EXPECT_LE(work, bound);
 }
 
 // Each of its sentences expires before it is the oldest for long.
@@ -435,22 +445,21 @@ TEST_F(SentenceQueueTest, CancellingBeforeTheTurnHoldsNobodyUp) {
   }
   const Owner victim = PushFor(&queue, 1, 50, kNever);
   const Duration bound = LongestWait(/*clients=*/4, milliseconds(100));
-  Duration work{};
   ClientId newcomer = 100;
-  for (;;) {
-    for (auto& [client, owner] : oldest) {
-      const Owner next = PushFor(&queue, client, 50, kNever);
-      owner->Cancel();
-      owner = next;
-    }
-    for (int i = 0; i < 2; ++i) {
-      PushFor(&queue, newcomer++, 50, milliseconds(500));
-    }
-    const auto next = queue.PopBatch(kNow);
-    if (next.batch.at(0).owner == victim) break;
-    work += CostOf(next.batch);
-    ASSERT_LE(work, bound);
-  }
+  const Duration work = WorkBefore(
+      &queue, bound,
+      [&] {
+        for (auto& [client, owner] : oldest) {
+          const Owner next = PushFor(&queue, client, 50, kNever);
+          owner->Cancel();
+          owner = next;
+        }
+        for (int i = 0; i < 2; ++i) {
+          PushFor(&queue, newcomer++, 50, milliseconds(500));
+        }
+      },
+      [&](const SentenceTask& first) { return first.owner == victim; });
+  EXPECT_LE(work, bound);
 }
 
 TEST_F(SentenceQueueTest, TurnsByAgeTakeOnePartInKTurnOfTheWork) {
