@@ -29,9 +29,12 @@ bool IsDead(const SentenceTask& task, TimePoint now) {
   return task.deadline <= now || task.owner->cancelled();
 }
 
-// In a full batch: what waits will run in such ones.
-Duration CostOf(const SentenceTask& task, int rows) {
+// In a full batch of its like: what waits will run in such ones.
+Duration CostOf(const SentenceTask& task,
+                const SentenceQueue::Options& options) {
   if (task.model == nullptr) return Duration::zero();
+  const int64_t rows = std::min<int64_t>(
+      options.max_batch_rows, options.max_batch_tokens / task.steps());
   return task.steps() * task.model->cost().PerToken(rows);
 }
 
@@ -84,7 +87,7 @@ void SentenceQueue::PushAlways(std::vector<SentenceTask>* tasks,
   for (SentenceTask& task : *tasks) {
     ELMO_DCHECK(task.client == client.id);
     task.accepted = now;
-    task.cost = CostOf(task, options_.max_batch_rows);
+    task.cost = CostOf(task, options_);
     client.queued_cost += task.cost;
     queued_cost_ += task.cost;
     Bucket& bucket = buckets_[BucketOf(task.deadline)];
@@ -115,7 +118,6 @@ SentenceQueue::Next SentenceQueue::PopBatch(TimePoint now, int free_workers) {
     heap.push_back(CandidateOf(client, overdue ? Order::kAge : Order::kClock));
   });
   std::make_heap(heap.begin(), heap.end());
-  const size_t waiting = heap.size();
   const int64_t share = (queued_tokens_ + free_workers - 1) / free_workers;
   Filling filling;
   int passed_over = 0;
@@ -152,7 +154,6 @@ SentenceQueue::Next SentenceQueue::PopBatch(TimePoint now, int free_workers) {
       PushHeap(&heap, CandidateOf(candidate.client, Order::kClock));
     }
   }
-  Share(filling.charged, waiting);
   if (any_overdue) next_turn_ = served_ + (kTurn - 1) * filling.charged;
   next.clock = filling.clock();
   next.deadline = filling.deadline;
@@ -193,9 +194,7 @@ SentenceQueue::Next SentenceQueue::PopUrgent(TimePoint now,
                                              Duration clock, Duration budget) {
   Next next;
   Heap heap;
-  size_t waiting = 0;
   ForEachAlive(now, [&](size_t index) {
-    ++waiting;
     const Client& client = clients_[index];
     if (client.used > clock || clients.count(client.id) > 0) return;
     heap.push_back(CandidateOf(index, Order::kUrgent));
@@ -203,7 +202,6 @@ SentenceQueue::Next SentenceQueue::PopUrgent(TimePoint now,
   std::make_heap(heap.begin(), heap.end());
   int64_t tokens = 0;
   int64_t longest = 0;
-  Duration charged{};
   Candidate candidate;
   for (int i = 0; i < kUrgentLook && PopAlive(&heap, now, &candidate); ++i) {
     const Client& client = clients_[candidate.client];
@@ -220,14 +218,12 @@ SentenceQueue::Next SentenceQueue::PopUrgent(TimePoint now,
     longest = steps;
     tokens += task.steps();
     next.clients.insert(client.id);
-    charged += after - before;
     // The room that it really takes is charged: small batches are dear.
     Take(candidate, after - before, &next.batch);
     if (!client.waiting.empty()) {
       PushHeap(&heap, CandidateOf(candidate.client, Order::kUrgent));
     }
   }
-  Share(charged, waiting);
   ForgetIdle();
   GiveDead(&next);
   return next;
@@ -272,20 +268,46 @@ SentenceQueue::Client& SentenceQueue::Activate(ClientId client) {
   added.id = client;
   added.used = StartOf(client);
   added.waits_since = served_;
-  debts_.erase(client);
+  const auto debt = debts_.find(client);
+  if (debt != debts_.end()) {
+    ahead_.erase({debt->second, client});
+    debts_.erase(debt);
+  }
   return added;
 }
 
 void SentenceQueue::AdvanceShare() {
   if (clients_.empty()) return;
   least_ = Duration::max();
-  for (const Client& client : clients_) least_ = std::min(least_, client.used);
-  even_share_ = std::max(even_share_ + gained_, least_);
-  gained_ = Duration::zero();
+  size_t waited = 0;  // While the work was done.
+  for (Client& client : clients_) {
+    least_ = std::min(least_, client.used);
+    if (!client.is_new || client.used > even_share_) ++waited;
+    client.is_new = false;
+  }
+  Duration work = served_ - std::exchange(shared_, served_);
+  // Of it each got one part, until it had come to the next in ahead_.
+  while (waited + ahead_.size() > 0) {
+    const auto parts = static_cast<int64_t>(waited + ahead_.size());
+    const Duration gap =
+        ahead_.empty() ? Duration::max() : ahead_.begin()->first - even_share_;
+    if (gap > work / parts) {
+      even_share_ += work / parts;
+      break;
+    }
+    even_share_ += gap;
+    work -= gap * parts;
+    ForgetDebts();
+  }
+  even_share_ = std::max(even_share_, least_);
+  ForgetDebts();
 }
 
-void SentenceQueue::Share(Duration charged, size_t waiting) {
-  if (waiting > 0) gained_ += charged / static_cast<int64_t>(waiting);
+void SentenceQueue::ForgetDebts() {
+  while (!ahead_.empty() && ahead_.begin()->first <= even_share_) {
+    debts_.erase(ahead_.begin()->second);
+    ahead_.erase(ahead_.begin());
+  }
 }
 
 void SentenceQueue::DropDead(Client* client, TimePoint now) {
@@ -409,7 +431,10 @@ void SentenceQueue::ForgetIdle() {
       ++i;
       continue;
     }
-    if (client.used > even_share_) debts_[client.id] = client.used;
+    if (client.used > even_share_) {
+      debts_.emplace(client.id, client.used);
+      ahead_.emplace(client.used, client.id);
+    }
     index_.erase(client.id);
     if (i + 1 < clients_.size()) {
       client = std::move(clients_.back());
@@ -417,11 +442,6 @@ void SentenceQueue::ForgetIdle() {
     }
     clients_.pop_back();
   }
-  if (debts_.size() < debts_to_sweep_) return;
-  for (auto it = debts_.begin(); it != debts_.end();) {
-    it = it->second <= even_share_ ? debts_.erase(it) : std::next(it);
-  }
-  debts_to_sweep_ = std::max<size_t>(64, 2 * debts_.size());
 }
 
 void SentenceQueue::GiveDead(Next* next) {

@@ -24,10 +24,13 @@ namespace elmo {
 //
 // A client that comes, or returns after a pause, starts with an even share: the
 // clock of one that waited all the time and got, of all work, one part in the
-// number of those waiting (as in fair queueing, Demers, Keshav and Shenker
-// 1989). So idleness saves nothing up, and what a client used beyond its share
-// is not forgotten. Nor does it help to come anew: the even share grows with
-// all that runs, past those who wait, and they then come first.
+// number of those waiting (the virtual time of fair queueing, Demers, Keshav
+// and Shenker 1989). As there, who was served before its turn and left counts
+// as waiting until the even share has come to its clock; otherwise each that
+// ran between would leave those who went on waiting with a claim to more. So
+// idleness saves nothing up, and what a client used beyond its share is not
+// forgotten. Nor does it help much to come anew: the even share grows with all
+// that runs, past those who wait, and they then come first.
 //
 // A client can still be far ahead, or have a sentence whose deadline is later
 // than all that ever comes. So part of the work is given by age. A client waits
@@ -151,6 +154,7 @@ class SentenceQueue {
     Duration used{};  // Its clock.
     Duration queued_cost{};
     Duration waits_since{};  // served_ when it came or its oldest ran.
+    bool is_new = true;      // Came since the last batch began.
     Key first;               // Of `waiting`.
     uint64_t oldest = 0;     // Of `arrivals`.
     std::map<Key, SentenceTask> waiting;
@@ -192,9 +196,10 @@ class SentenceQueue {
                              TimePoint now);
   Duration StartOf(ClientId client) const;
   Client& Activate(ClientId client);
+  // Counts the work done since the last batch began.
   void AdvanceShare();
-  // Work was taken out while so many clients waited.
-  void Share(Duration charged, size_t waiting);
+  // Forgets debts that the even share has come to.
+  void ForgetDebts();
   // Takes a client's dead sentences off its front.
   void DropDead(Client* client, TimePoint now);
   void DropAllDead(TimePoint now);
@@ -224,14 +229,15 @@ class SentenceQueue {
   std::unordered_map<ClientId, size_t> index_;  // Of clients_.
   bool any_idle_ = false;
   size_t sweep_ = 0;  // Where ForEachAlive() looks for cancelled ones next.
-  // Clocks of clients that have nothing waiting and are ahead of even_share_.
+  // Clocks of clients that have nothing waiting and are ahead of even_share_;
+  // the same in order.
   std::unordered_map<ClientId, Duration> debts_;
-  size_t debts_to_sweep_ = 64;
+  std::set<std::pair<Duration, ClientId>> ahead_;
   // When the last batch began: the clock of the client that had got least, and
   // that of one that had got its share. Neither goes back.
   Duration least_{};
   Duration even_share_{};
-  Duration gained_{};               // Of the even share, since.
+  Duration shared_{};               // served_ then.
   Duration served_{};               // All charges.
   Duration next_turn_{};            // Not before served_ is as much.
   std::vector<SentenceTask> dead_;  // Met, not given out yet.

@@ -38,7 +38,8 @@ Owner OwnerOf(int num_tokens) {
 class SentenceQueueTest : public ::testing::Test {
  protected:
   // Each step of a batch takes 1 ms, each token 1 ms: a sentence of n steps
-  // costs 2 n ms alone, and n + n / 64 ms of a batch of 64.
+  // costs 2 n ms alone, and n + n / 64 ms of a batch of 64, which 2048 tokens
+  // allow it up to n = 32.
   SentenceQueueTest() {
     const BatchCost cost({10, 10, milliseconds(20)},
                          {10, 160, milliseconds(170)});
@@ -729,6 +730,24 @@ TEST_F(SentenceQueueTest, LittleUsersAreLeftToOvertakeMuchLongerSentences) {
   }
 }
 
+TEST_F(SentenceQueueTest, FloodEarnsNoClaimFromThoseWhoOvertakeIt) {
+  SentenceQueue queue({});
+  for (int i = 0; i < 640; ++i) PushFor(&queue, 1, 100, milliseconds(9000));
+  // In each of its batches four of eight others come, one after the other.
+  ClientId other = 0;
+  for (int round = 0; round < 32; ++round) {
+    const auto next = queue.PopBatch(kNow);
+    EXPECT_THAT(next.batch, SizeIs(20));
+    for (int i = 0; i < 4; ++i) {
+      const ClientId client = 2 + other++ % 8;
+      PushFor(&queue, client, 30, milliseconds(9000));
+      const auto urgent =
+          queue.PopUrgent(kNow, next.clients, next.clock, milliseconds(60));
+      ASSERT_THAT(Clients(urgent.batch), ElementsAre(client)) << round;
+    }
+  }
+}
+
 TEST_F(SentenceQueueTest, EqualClientsShareBatchesInsteadOfOvertaking) {
   SentenceQueue queue(Rows(4));
   for (ClientId client = 1; client <= 8; ++client) {
@@ -792,16 +811,16 @@ TEST_F(SentenceQueueTest, WhoHadUrgentSentencesPaysWhatTheyTake) {
 TEST_F(SentenceQueueTest, WorkAheadIsWhatHasAnEarlierDeadline) {
   SentenceQueue queue({});
   EXPECT_EQ(queue.WorkAhead(1, kNow + milliseconds(100)), Duration::zero());
-  PushFor(&queue, 1, 64, milliseconds(100));   // 65 ms in a batch of 64.
-  PushFor(&queue, 1, 128, milliseconds(300));  // 130 ms.
+  PushFor(&queue, 1, 32, milliseconds(100));   // 32.5 ms in a batch of 64.
+  PushFor(&queue, 1, 128, milliseconds(300));  // 136 ms in one of 16.
   const auto ms = [&](int time_left) {
     return std::chrono::duration<double, std::milli>(
                queue.WorkAhead(1, kNow + milliseconds(time_left)))
         .count();
   };
   EXPECT_NEAR(ms(50), 0, 1e-3);
-  EXPECT_NEAR(ms(200), 65, 1e-3);
-  EXPECT_NEAR(ms(400), 195, 1e-3);
+  EXPECT_NEAR(ms(200), 32.5, 1e-3);
+  EXPECT_NEAR(ms(400), 168.5, 1e-3);
 }
 
 TEST_F(SentenceQueueTest, FloodIsNotAheadOfAClientWithinItsShare) {
