@@ -1,6 +1,8 @@
 #include "server/grpc_status.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <random>
 #include <string>
 
 namespace elmo {
@@ -10,14 +12,23 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
                       std::string(status.message()));
 }
 
-void AddRetryPushback(std::chrono::nanoseconds retry_after,
-                      grpc::ServerContextBase* context) {
+std::chrono::milliseconds RetryPushback(std::chrono::nanoseconds retry_after) {
   using std::chrono::milliseconds;
-  const auto pushback =
+  thread_local std::minstd_rand random{std::random_device{}()};
+  const auto wait =
       std::clamp(std::chrono::duration_cast<milliseconds>(retry_after),
                  milliseconds(50), milliseconds(10000));
-  context->AddTrailingMetadata("grpc-retry-pushback-ms",
-                               std::to_string(pushback.count()));
+  const auto longest = std::chrono::duration_cast<milliseconds>(
+      kMostRetrySpread * std::chrono::duration<double, std::milli>(wait));
+  return milliseconds(std::uniform_int_distribution<int64_t>(
+      wait.count(), longest.count())(random));
+}
+
+void AddRetryPushback(std::chrono::nanoseconds retry_after,
+                      grpc::ServerContextBase* context) {
+  context->AddTrailingMetadata(
+      "grpc-retry-pushback-ms",
+      std::to_string(RetryPushback(retry_after).count()));
 }
 
 }  // namespace elmo
