@@ -82,12 +82,14 @@ absl::Status EmbedStream::TakeRequest() {
   ELMO_ASSIGN_OR_RETURN(
       AcceptedRequest accepted,
       AcceptRequest(*context_.validator, &request_, /*in_stream=*/true));
+  if (accepted.plan.session) {
+    ELMO_RETURN_IF_ERROR(JoinSession(accepted.plan));
+  }
   record_.Accepted(accepted.plan, accepted.request_bytes);
   const TimePoint now = std::chrono::steady_clock::now();
   const auto entry = std::make_shared<Entry>();
   entry->bytes = accepted.bytes;
   entry->session = accepted.plan.session;
-  const std::shared_ptr<const ServedModel> model = accepted.plan.model;
   entry->job = std::make_shared<EmbedJob>(std::move(accepted.plan), now);
   const std::weak_ptr<Entry> weak = entry;
   entry->tasks = entry->job->Start(
@@ -106,6 +108,15 @@ absl::Status EmbedStream::TakeRequest() {
   }
   open_.push_back(entry);
   return absl::OkStatus();
+}
+
+absl::Status EmbedStream::JoinSession(const EmbedPlan& plan) {
+  const std::string& name = plan.model->name;
+  if (session_name_.empty()) session_name_ = name;
+  if (name == session_name_) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "model is \"", name, "\"; the session of this stream is with \"",
+      session_name_, "\", and one model's state means nothing to another"));
 }
 
 void EmbedStream::SubmitWaiting() {
@@ -146,11 +157,7 @@ absl::Status EmbedStream::Submit(const EntryPtr& entry) {
     entry->reserved = status.ok();
     return status;
   }
-  const std::shared_ptr<const ServedModel>& model = entry->job->plan().model;
-  if (session_model_ != model) {
-    session_model_ = model;
-    session_state_ = LstmState::Zero(model->engine->options().lstm);
-  }
+  PrepareState(*entry->job->plan().model);
   std::vector<SentenceTask> first = {entry->tasks.back()};
   const absl::Status status = context_.scheduler->Submit(&first);
   entry->submitted = status.ok();
@@ -161,6 +168,18 @@ absl::Status EmbedStream::Submit(const EntryPtr& entry) {
   }
   entry->reserved = status.ok();
   return status;
+}
+
+void EmbedStream::PrepareState(const ServedModel& model) {
+  LstmState zero = LstmState::Zero(model.engine->options().lstm);
+  // The sizes are the engine's own safety: options may change beside weights.
+  if (session_checksum_ == model.checksum &&
+      session_state_.h.size() == zero.h.size() &&
+      session_state_.c.size() == zero.c.size()) {
+    return;
+  }
+  session_checksum_ = model.checksum;
+  session_state_ = std::move(zero);
 }
 
 void EmbedStream::SubmitNextOfSession(const EntryPtr& entry) {

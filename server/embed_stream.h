@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -66,9 +67,15 @@ class EmbedStream final
   void OnDone() override;
 
   absl::Status TakeRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // INVALID_ARGUMENT where the session is another model's.
+  absl::Status JoinSession(const EmbedPlan& plan)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SubmitWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // OK; UNAVAILABLE where there is no room now.
   absl::Status Submit(const EntryPtr& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Begins the session at zero, unless it stands somewhere with this model.
+  void PrepareState(const ServedModel& model)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SubmitNextOfSession(const EntryPtr& entry) ABSL_LOCKS_EXCLUDED(mu_);
   void JobDone(const EntryPtr& entry, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -103,9 +110,12 @@ class EmbedStream final
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<grpc::Alarm> retry_ ABSL_GUARDED_BY(mu_);
+  // Of all requests of the session; empty before the first.
+  std::string session_name_ ABSL_GUARDED_BY(mu_);
   // Where the session stands; read and written by its running sentence.
   LstmState session_state_;
-  std::shared_ptr<const ServedModel> session_model_ ABSL_GUARDED_BY(mu_);
+  // Of the weights that it is of: a reload may replace those behind the name.
+  std::string session_checksum_ ABSL_GUARDED_BY(mu_);
 };
 
 // The streams that are open, so that a shutdown reaches them. Thread-safe.

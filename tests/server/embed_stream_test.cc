@@ -8,6 +8,7 @@
 
 #include "server/float_encoding.h"
 #include "tests/testing/scrape.h"
+#include "tests/testing/status_matchers.h"
 #include "tests/testing/test_server.h"
 
 namespace elmo::testing {
@@ -22,6 +23,36 @@ v1::EmbedRequest SessionRequest(const std::vector<std::string>& tokens) {
   request.set_start_state(v1::SESSION);
   return request;
 }
+
+// A model of its own engine, which no test steers.
+ServedModel NamedModel(const std::string& name,
+                       const std::string& checksum = "c0ffee") {
+  FakeEngine* engine = nullptr;
+  ServedModel model = FakeModel(&engine);
+  model.name = name;
+  model.checksum = checksum;
+  return model;
+}
+
+std::vector<ServedModel> Models(std::vector<std::string> names,
+                                const std::string& checksum = "c0ffee") {
+  std::vector<ServedModel> models;
+  for (const std::string& name : names) {
+    models.push_back(NamedModel(name, checksum));
+  }
+  return models;
+}
+
+// A server of such models and a client of it.
+struct ModelServer {
+  explicit ModelServer(std::vector<ServedModel> models)
+      : server(*Server::Create(TestServer::Options(), std::move(models))),
+        stub(v1::EmbeddingService::NewStub(grpc::CreateChannel(
+            server->address(), grpc::InsecureChannelCredentials()))) {}
+
+  const std::unique_ptr<Server> server;
+  const std::unique_ptr<v1::EmbeddingService::Stub> stub;
+};
 
 // A stream and its end.
 class Stream {
@@ -187,6 +218,50 @@ TEST(EmbedStreamTest, TwoStreamsHaveTwoSessions) {
   EXPECT_EQ(one.ReadData(), DataOf({"a"}, &zero));
   two.Write(SessionRequest({"a"}));
   EXPECT_EQ(two.ReadData(), DataOf({"a"}, &zero));
+}
+
+TEST(EmbedStreamTest, ASessionWithTwoModelsEndsAfterTheAnswersBefore) {
+  ModelServer server(Models({"one", "two"}));
+  Stream stream(server.stub.get());
+  LstmState state = LstmState::Zero(FakeModelOptions().lstm);
+  v1::EmbedRequest request = SessionRequest({"a"});
+  stream.Write(request);
+  request.set_model("one");  // The default one, by its name.
+  stream.Write(request);
+  v1::EmbedRequest aside = RequestOf({"b"});  // Not of the session.
+  aside.set_model("two");
+  stream.Write(aside);
+  request.set_model("two");
+  stream.Write(request);
+  EXPECT_EQ(stream.ReadData(), DataOf({"a"}, &state));
+  const std::vector<std::string> tokens = {"a"};
+  const OutputSpec output;
+  state = FakeEngine::FinalState({tokens, &output, &state});
+  EXPECT_EQ(stream.ReadData(), DataOf({"a"}, &state));
+  EXPECT_EQ(stream.ReadData(), DataOf({"b"}));
+  EXPECT_EQ(stream.ReadData(), "");
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              StartsWith("request 3: model is \"two\"; the session of this "
+                         "stream is with \"one\""));
+}
+
+TEST(EmbedStreamTest, ASessionOutlivesAReloadOfTheSameWeightsOnly) {
+  ModelServer server(Models({"one"}, "c0ffee"));
+  Stream stream(server.stub.get());
+  const LstmState zero = LstmState::Zero(FakeModelOptions().lstm);
+  const std::vector<std::string> tokens = {"a"};
+  const OutputSpec output;
+  stream.Write(SessionRequest(tokens));
+  EXPECT_EQ(stream.ReadData(), DataOf(tokens, &zero));
+  ASSERT_THAT(server.server->ReplaceModels(Models({"one"}, "c0ffee")), IsOk());
+  const LstmState state = FakeEngine::FinalState({tokens, &output, &zero});
+  stream.Write(SessionRequest(tokens));
+  EXPECT_EQ(stream.ReadData(), DataOf(tokens, &state));
+  ASSERT_THAT(server.server->ReplaceModels(Models({"one"}, "decaf")), IsOk());
+  stream.Write(SessionRequest(tokens));
+  EXPECT_EQ(stream.ReadData(), DataOf(tokens, &zero));
 }
 
 TEST(EmbedStreamTest, SessionsAreForStreamsOnly) {
