@@ -121,37 +121,49 @@ absl::Status EmbedStream::JoinSession(const EmbedPlan& plan) {
 
 void EmbedStream::SubmitWaiting() {
   if (dropping_ || finished_) return;
-  bool session_busy = false;  // A session's request before is not done.
+  bool busy = false;          // A request before is not done.
+  bool session_busy = false;  // One of the session.
   for (const EntryPtr& entry : open_) {
-    if (entry->submitted) {
-      session_busy |= entry->session && !entry->done;
-      continue;
+    if (!entry->submitted) {
+      if (entry->session && session_busy) return;
+      RefusalReason reason;
+      const absl::Status status = Submit(entry, &reason);
+      if (!status.ok()) {
+        if (!context_.scheduler->accepting()) reason = RefusalReason::kDraining;
+        // While some of its own are ahead there may be time enough after them.
+        if (reason == RefusalReason::kDraining ||
+            (reason == RefusalReason::kDeadline && !busy)) {
+          Refuse(entry, status, reason);
+        } else {
+          RetryLater();
+        }
+        return;
+      }
     }
-    if (entry->session && session_busy) return;
-    const absl::Status status = Submit(entry);
-    if (status.ok()) {
-      session_busy |= entry->session;
-      continue;
-    }
-    if (!context_.scheduler->accepting()) {
-      // Those behind it were read, but never accepted.
-      record_.Refused(RefusalReason::kDraining);
-      FailWith(status);
-      open_.erase(std::find(open_.begin(), open_.end(), entry), open_.end());
-    } else {
-      RetryLater();
-    }
-    return;
+    busy |= !entry->done;
+    session_busy |= entry->session && !entry->done;
   }
 }
 
-absl::Status EmbedStream::Submit(const EntryPtr& entry) {
+void EmbedStream::Refuse(const EntryPtr& entry, const absl::Status& status,
+                         RefusalReason reason) {
+  record_.Refused(reason);
+  const auto first = std::find(open_.begin(), open_.end(), entry);
+  FailWith(absl::Status(
+      status.code(), absl::StrCat("request ", requests_ - (open_.end() - first),
+                                  ": ", status.message())));
+  open_.erase(first, open_.end());
+}
+
+absl::Status EmbedStream::Submit(const EntryPtr& entry, RefusalReason* reason) {
   if (!entry->reserved) {
+    *reason = RefusalReason::kBytesInFlight;
     ELMO_RETURN_IF_ERROR(context_.in_flight->Reserve(client_, entry->bytes));
     entry->reserved = true;
   }
   if (!entry->session) {
-    const absl::Status status = context_.scheduler->Submit(&entry->tasks);
+    const absl::Status status =
+        context_.scheduler->Submit(&entry->tasks, reason);
     entry->submitted = status.ok();
     if (!status.ok()) Release(*entry);
     entry->reserved = status.ok();
@@ -159,7 +171,9 @@ absl::Status EmbedStream::Submit(const EntryPtr& entry) {
   }
   PrepareState(*entry->job->plan().model);
   std::vector<SentenceTask> first = {entry->tasks.back()};
-  const absl::Status status = context_.scheduler->Submit(&first);
+  const absl::Status status = context_.scheduler->Submit(
+      &first, reason,
+      absl::MakeConstSpan(entry->tasks).first(entry->tasks.size() - 1));
   entry->submitted = status.ok();
   if (status.ok()) {
     entry->tasks.pop_back();

@@ -71,8 +71,12 @@ class EmbedStream final
   absl::Status JoinSession(const EmbedPlan& plan)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SubmitWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // OK; UNAVAILABLE where there is no room now.
-  absl::Status Submit(const EntryPtr& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // OK; UNAVAILABLE where there is no room or not enough time now.
+  absl::Status Submit(const EntryPtr& entry, RefusalReason* reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Gives up what is in open_ from `entry` on: read, but never accepted.
+  void Refuse(const EntryPtr& entry, const absl::Status& status,
+              RefusalReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Begins the session at zero, unless it stands somewhere with this model.
   void PrepareState(const ServedModel& model)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -129,7 +129,8 @@ absl::Status BatchScheduler::StartWorkers() {
 }
 
 absl::Status BatchScheduler::Submit(std::vector<SentenceTask>* tasks,
-                                    RefusalReason* reason) {
+                                    RefusalReason* reason,
+                                    absl::Span<const SentenceTask> later) {
   RefusalReason unused;
   if (reason == nullptr) reason = &unused;
   const TimePoint now = SteadyNow();
@@ -140,7 +141,7 @@ absl::Status BatchScheduler::Submit(std::vector<SentenceTask>* tasks,
       return absl::UnavailableError("the server is shutting down");
     }
     *reason = RefusalReason::kDeadline;
-    ELMO_RETURN_IF_ERROR(Admit(*tasks, now));
+    ELMO_RETURN_IF_ERROR(Admit(*tasks, later, now));
     *reason = RefusalReason::kQueueFull;
     ELMO_RETURN_IF_ERROR(queue_.Push(tasks, now));
     Wake();
@@ -207,6 +208,7 @@ void BatchScheduler::HelpOrWait() {
 }
 
 absl::Status BatchScheduler::Admit(const std::vector<SentenceTask>& tasks,
+                                   absl::Span<const SentenceTask> later,
                                    TimePoint now) {
   if (tasks.empty()) return absl::OkStatus();
   const SentenceTask& first = tasks.front();
@@ -214,19 +216,30 @@ absl::Status BatchScheduler::Admit(const std::vector<SentenceTask>& tasks,
   if (first.deadline == TimePoint::max() || first.deadline <= now) {
     return absl::OkStatus();
   }
+  const BatchCost cost = first.model->cost();
   const BatchCost::Sample own = SizeOf(tasks);
-  const Duration apart =
-      Times(kQueueMargin, first.model->cost().Predict(own.steps, own.tokens));
+  const int workers = options_.workers;
+  const int64_t max_tokens = options_.queue.max_batch_tokens;
+  // By itself, and in a batch with what then still waits: others' tokens run
+  // beside it until there are none.
+  const int64_t others = queue_.queued_tokens() / workers;
+  const int64_t batch_tokens =
+      std::max((own.tokens + workers - 1) / workers,
+               std::min(own.tokens + others, max_tokens));
+  Duration apart = cost.Predict(own.steps, own.tokens);
+  Duration run = cost.Predict(own.steps, batch_tokens);
+  int64_t left = others - std::max<int64_t>(batch_tokens - own.tokens, 0);
+  for (const SentenceTask& task : later) {
+    const int64_t beside =
+        std::min(left, std::max<int64_t>(max_tokens - task.steps(), 0));
+    left -= beside;
+    apart += cost.Predict(task.steps(), task.steps());
+    run += cost.Predict(task.steps(), task.steps() + beside);
+  }
+  apart = Times(kQueueMargin, apart);
   if (apart <= first.deadline - now && MayOvertake(first.client, apart)) {
     return absl::OkStatus();
   }
-  // It is in a batch with what then still waits.
-  const int workers = options_.workers;
-  const int64_t batch_tokens =
-      std::max((own.tokens + workers - 1) / workers,
-               std::min(own.tokens + queue_.queued_tokens() / workers,
-                        options_.queue.max_batch_tokens));
-  const Duration run = first.model->cost().Predict(own.steps, batch_tokens);
   const absl::Status status =
       InTime(now, first.deadline,
              WaitFor(first.client, first.deadline, now) +

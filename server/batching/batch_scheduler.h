@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "core/base/mutex.h"
 #include "core/base/team.h"
 #include "server/batching/batch_observer.h"
@@ -56,8 +57,12 @@ class BatchScheduler {
   // once; otherwise it took none. UNAVAILABLE when the queue is full, when the
   // prediction says that the deadline would pass, or after Drain(): then
   // *reason, where it is not null, says which.
+  //
+  // `later`: what follows the tasks, one after the other, each by
+  // SubmitAccepted() when the one before is done. The prediction counts it.
   [[nodiscard]] absl::Status Submit(std::vector<SentenceTask>* tasks,
-                                    RefusalReason* reason = nullptr);
+                                    RefusalReason* reason = nullptr,
+                                    absl::Span<const SentenceTask> later = {});
 
   // Whether Submit() would refuse any sentence now, however short: to be asked
   // before a request is read, so that refusing costs next to nothing while
@@ -120,7 +125,8 @@ class BatchScheduler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status InTime(TimePoint now, TimePoint deadline, Duration time) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Admit(const std::vector<SentenceTask>& tasks, TimePoint now)
+  absl::Status Admit(const std::vector<SentenceTask>& tasks,
+                     absl::Span<const SentenceTask> later, TimePoint now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Work(Running* running);
   // Lets idle workers help with what runs, or calls them off, as the queue is

@@ -24,29 +24,26 @@ v1::EmbedRequest SessionRequest(const std::vector<std::string>& tokens) {
   return request;
 }
 
-// A model of its own engine, which no test steers.
-ServedModel NamedModel(const std::string& name,
-                       const std::string& checksum = "c0ffee") {
-  FakeEngine* engine = nullptr;
-  ServedModel model = FakeModel(&engine);
-  model.name = name;
-  model.checksum = checksum;
-  return model;
-}
-
-std::vector<ServedModel> Models(std::vector<std::string> names,
-                                const std::string& checksum = "c0ffee") {
+// Models of these names; each has an engine of its own.
+std::vector<ServedModel> Models(const std::vector<std::string>& names,
+                                const std::string& checksum = "c0ffee",
+                                FakeEngine** last_engine = nullptr) {
   std::vector<ServedModel> models;
+  FakeEngine* engine = nullptr;
   for (const std::string& name : names) {
-    models.push_back(NamedModel(name, checksum));
+    models.push_back(FakeModel(&engine));
+    models.back().name = name;
+    models.back().checksum = checksum;
   }
+  if (last_engine != nullptr) *last_engine = engine;
   return models;
 }
 
 // A server of such models and a client of it.
 struct ModelServer {
-  explicit ModelServer(std::vector<ServedModel> models)
-      : server(*Server::Create(TestServer::Options(), std::move(models))),
+  explicit ModelServer(std::vector<ServedModel> models,
+                       const ServerOptions& options = TestServer::Options())
+      : server(*Server::Create(options, std::move(models))),
         stub(v1::EmbeddingService::NewStub(grpc::CreateChannel(
             server->address(), grpc::InsecureChannelCredentials()))) {}
 
@@ -58,8 +55,11 @@ struct ModelServer {
 class Stream {
  public:
   explicit Stream(TestServer* server) : Stream(&server->stub()) {}
-  explicit Stream(v1::EmbeddingService::Stub* stub)
-      : stream_(stub->EmbedStream(&context_)) {}
+  explicit Stream(v1::EmbeddingService::Stub* stub,
+                  std::chrono::system_clock::time_point deadline =
+                      std::chrono::system_clock::time_point::max())
+      : stream_(
+            (context_.set_deadline(deadline), stub->EmbedStream(&context_))) {}
 
   bool Write(const v1::EmbedRequest& request) {
     return stream_->Write(request);
@@ -262,6 +262,78 @@ TEST(EmbedStreamTest, ASessionOutlivesAReloadOfTheSameWeightsOnly) {
   ASSERT_THAT(server.server->ReplaceModels(Models({"one"}, "decaf")), IsOk());
   stream.Write(SessionRequest(tokens));
   EXPECT_EQ(stream.ReadData(), DataOf(tokens, &zero));
+}
+
+// Sentences of 64 words each.
+v1::EmbedRequest RequestOfLongSentences(int count) {
+  v1::EmbedRequest request;
+  for (int i = 0; i < count; ++i) {
+    v1::Sentence* sentence = request.add_sentences();
+    for (int w = 0; w < 64; ++w) sentence->add_tokens("w");
+  }
+  return request;
+}
+
+// Each of its sentences could be done in time, but not one after the other.
+TEST(EmbedStreamTest, ASessionRequestThatWouldEndTooLateIsRefusedAtOnce) {
+  FakeEngine* engine = nullptr;
+  std::vector<ServedModel> models = Models({"slow"}, "c0ffee", &engine);
+  engine->TakePerStep(milliseconds(10));  // 0.66 s a sentence.
+  ModelServer server(std::move(models));
+  engine->TakePerStep(milliseconds(0));
+  Stream stream(server.stub.get(),
+                std::chrono::system_clock::now() + std::chrono::seconds(10));
+  v1::EmbedRequest request = RequestOfLongSentences(1);
+  request.set_start_state(v1::SESSION);
+  stream.Write(request);
+  EXPECT_NE(stream.ReadData(), "");
+  const size_t runs = engine->batches().size();
+  request = RequestOfLongSentences(64);
+  request.set_start_state(v1::SESSION);
+  stream.Write(request);
+  EXPECT_EQ(stream.ReadData(), "");
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(),
+              StartsWith("request 1: cannot be done by the deadline"));
+  EXPECT_EQ(engine->batches().size(), runs);
+  EXPECT_EQ(
+      ParseMetrics(server.server->metrics()
+                       .Text())["elmo_refused_total{reason=\"deadline\"}"],
+      1);
+}
+
+TEST(EmbedStreamTest, WhatWouldEndTooLateWaitsForItsOwnStreamButForNoOther) {
+  FakeEngine* engine = nullptr;
+  std::vector<ServedModel> models = Models({"slow"}, "c0ffee", &engine);
+  engine->TakePerStep(milliseconds(10));
+  ServerOptions options = TestServer::Options();
+  options.scheduler.queue.max_batch_rows = 1;
+  ModelServer server(std::move(models), options);
+  engine->TakePerStep(milliseconds(0));
+  engine->Block();
+  const auto deadline =
+      std::chrono::system_clock::now() + std::chrono::seconds(10);
+  Stream stream(server.stub.get(), deadline);
+  stream.Write(RequestOfLongSentences(20));  // 13 s of work.
+  stream.Write(RequestOfLongSentences(1));
+  while (ParseMetrics(server.server->metrics().Text())["elmo_sentences_total"] <
+         21) {
+    std::this_thread::yield();
+  }
+  Stream other(server.stub.get(), deadline);
+  other.Write(RequestOfLongSentences(1));
+  EXPECT_EQ(other.ReadData(), "");
+  const grpc::Status status = other.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(),
+              StartsWith("request 0: cannot be done by the deadline"));
+  engine->Unblock();
+  EXPECT_NE(stream.ReadData(), "");
+  EXPECT_NE(stream.ReadData(), "");
+  stream.WritesDone();
+  EXPECT_EQ(stream.ReadData(), "");
+  EXPECT_TRUE(stream.Finish().ok());
 }
 
 TEST(EmbedStreamTest, SessionsAreForStreamsOnly) {

@@ -1,5 +1,6 @@
 #include "tests/testing/fake_engine.h"
 
+#include <algorithm>
 #include <atomic>
 #include <new>
 #include <thread>
@@ -75,9 +76,12 @@ absl::Status FakeEngine::Run(absl::Span<const SentenceInput> inputs,
     return absl::InternalError("the workspace is in use by another run");
   }
   const absl::Cleanup release = [&] { in_use = false; };
+  const auto start = std::chrono::steady_clock::now();
+  size_t longest = 0;
   std::vector<Tokens> batch;
   for (const SentenceInput& input : inputs) {
     batch.emplace_back(input.tokens.begin(), input.tokens.end());
+    longest = std::max(longest, input.tokens.size() + 2);
   }
   {
     MutexLock lock(&mu_);
@@ -100,6 +104,8 @@ absl::Status FakeEngine::Run(absl::Span<const SentenceInput> inputs,
     if (throw_) throw std::bad_alloc();
     if (!failure_.ok()) return failure_;
   }
+  const auto end = start + static_cast<int64_t>(longest) * step_time_.load();
+  while (std::chrono::steady_clock::now() < end) std::this_thread::yield();
   for (size_t i = 0; i < inputs.size(); ++i) {
     outputs[i].values = Values(inputs[i]);
     if (outputs[i].final_state != nullptr) {

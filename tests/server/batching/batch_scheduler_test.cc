@@ -425,6 +425,58 @@ TEST_F(BatchSchedulerTest, WhatCannotBeDoneInTimeIsRefusedAtOnce) {
   engine_.Unblock();
 }
 
+TEST_F(BatchSchedulerTest, WhatFollowsOneAfterTheOtherMustBeDoneInTimeToo) {
+  Start(/*workers=*/2);  // More workers do not help.
+  const TimePoint now = std::chrono::steady_clock::now();
+  const auto submit = [&](const std::vector<SentenceTask>& later,
+                          TimePoint deadline) {
+    const Owner owner = OwnerOf({std::vector<std::string>(1000, "w")});
+    auto first = RecordingOwner::Tasks(owner, deadline, 0, model_.get());
+    RefusalReason reason;
+    const absl::Status status = scheduler_->Submit(&first, &reason, later);
+    if (status.ok()) {
+      owner->WaitForAll();
+    } else {
+      EXPECT_EQ(reason, RefusalReason::kDeadline);
+      EXPECT_EQ(first.size(), 1);
+      EXPECT_EQ(owner->num_ends(), 0);
+    }
+    return status;
+  };
+  // At 1 ms a token: four sentences of a second each, the first included.
+  const Owner rest = OwnerOf({3, std::vector<std::string>(1000, "w")});
+  const TimePoint in_3_s = now + std::chrono::seconds(3);
+  const auto later = RecordingOwner::Tasks(rest, in_3_s, 0, model_.get());
+  EXPECT_THAT(submit(later, in_3_s),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("cannot be done by the deadline")));
+  EXPECT_THAT(submit(later, now + std::chrono::seconds(60)), IsOk());
+  EXPECT_THAT(submit({}, in_3_s), IsOk());
+  EXPECT_EQ(rest->num_ends(), 0);  // None was taken.
+}
+
+TEST_F(BatchSchedulerTest, OthersTokensAreBesideWhatFollowsOnlyOnce) {
+  SentenceQueue::Options queue;
+  queue.max_batch_tokens = 2000;
+  Start(/*workers=*/1, queue);
+  Occupy();
+  const TimePoint now = std::chrono::steady_clock::now();
+  // Two seconds of others' work, which is not ahead: its deadline is later.
+  const Owner others = OwnerOf({std::vector<std::string>(1998, "w")});
+  ASSERT_THAT(Submit(others, now + std::chrono::hours(1), /*client=*/1),
+              IsOk());
+  // Ten steps of 102 ms; with the others beside each it would be 20 seconds.
+  const Owner rest = OwnerOf({9, std::vector<std::string>(100, "w")});
+  const Owner first = OwnerOf({std::vector<std::string>(100, "w")});
+  const TimePoint in_10_s = now + std::chrono::seconds(10);
+  auto tasks = RecordingOwner::Tasks(first, in_10_s, 0, model_.get());
+  EXPECT_THAT(
+      scheduler_->Submit(&tasks, nullptr,
+                         RecordingOwner::Tasks(rest, in_10_s, 0, model_.get())),
+      IsOk());
+  engine_.Unblock();
+}
+
 TEST_F(BatchSchedulerTest, BacklogBeyondTheDeadlineShowsBeforeARequestIsRead) {
   Start(/*workers=*/1);
   Occupy();
