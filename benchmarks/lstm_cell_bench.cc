@@ -4,11 +4,14 @@
 //
 //   scripts/bench lstm_cell
 //
-// `GFLOP/s` counts 2 * (2 * 512 * 16384 + 4096 * 512) a row and step.
+// `GFLOP/s` counts 2 * (2 * 512 * 16384 + 4096 * 512) a row and step. Gates:
+// the same step without its products, which no faster product makes any
+// shorter.
 
 #include <benchmark/benchmark.h>
 #include <oneapi/dnnl/dnnl.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,7 +22,9 @@
 #include "core/base/denormals.h"
 #include "core/base/team.h"
 #include "core/layers/dnnl_context.h"
+#include "core/layers/kernels.h"
 #include "core/layers/lstm_cell.h"
+#include "core/layers/narrow_kernels.h"
 #include "tests/testing/tiny_model.h"
 
 namespace elmo {
@@ -125,6 +130,59 @@ BENCHMARK(Merged)->Apply(Rows);
 BENCHMARK(Bf16)->Apply(Rows);
 BENCHMARK(Int8)->Apply(Rows);
 BENCHMARK(Primitive)->Apply(Rows);
+
+// A step whose hidden state is of no width.
+void Gates(benchmark::State& state, Precision precision) {
+  if (const absl::Status cpu = CheckCpuFor(precision); !cpu.ok()) {
+    state.SkipWithError(std::string(cpu.message()).c_str());
+    return;
+  }
+  const int64_t rows = state.range(0), units = Model().options().lstm.dim;
+  // A cache line between the rows, as in the engine.
+  const int64_t stride = 4 * units + 16;
+  const std::vector<float> input = Values(rows * stride, 5);
+  std::vector<float> c(rows * (units + 16)), hidden(rows * (units + 16));
+  std::vector<float> scratch(rows * 4 * kPanel);
+  const auto set_common = [&](auto* step) {
+    step->rows = rows;
+    step->end = units;
+    step->input_gates = input.data();
+    step->gates_stride = stride;
+    step->cell_clip = 3;
+    step->c = c.data();
+    step->c_stride = units + 16;
+    step->hidden_stride = units + 16;
+    step->scratch = scratch.data();
+  };
+  const ScopedFlushDenormals flush;
+  if (precision == Precision::kF32) {
+    LstmStepArgs step;
+    set_common(&step);
+    step.hidden = hidden.data();
+    for (auto _ : state) BestKernels().lstm_step(step);
+  } else {
+    const std::vector<float> scales(std::max(rows, 4 * units), 1);
+    const std::vector<int32_t> zeros(4 * units, 0);
+    std::vector<uint32_t> narrow(rows * (units + 16));
+    NarrowStepArgs step;
+    set_common(&step);
+    step.hidden = narrow.data();
+    if (precision == Precision::kInt8) {
+      step.scales = {scales.data(), scales.data(), zeros.data()};
+    }
+    const NarrowKernels& kernels = NarrowKernelsFor(precision);
+    for (auto _ : state) kernels.lstm_step(step);
+  }
+  state.counters["step"] =
+      benchmark::Counter(1, benchmark::Counter::kIsIterationInvariantRate |
+                                benchmark::Counter::kInvert);
+}
+void GatesF32(benchmark::State& state) { Gates(state, Precision::kF32); }
+void GatesBf16(benchmark::State& state) { Gates(state, Precision::kBf16); }
+void GatesInt8(benchmark::State& state) { Gates(state, Precision::kInt8); }
+BENCHMARK(GatesF32)->Arg(1)->Arg(32)->Unit(benchmark::kMillisecond);
+BENCHMARK(GatesBf16)->Arg(1)->Arg(32)->Unit(benchmark::kMillisecond);
+BENCHMARK(GatesInt8)->Arg(1)->Arg(32)->Unit(benchmark::kMillisecond);
 
 void SgemmPeak(benchmark::State& state) {
   UseOneThread();
