@@ -66,17 +66,36 @@ absl::Status SentenceQueue::Options::Validate() const {
 
 absl::Status SentenceQueue::Push(std::vector<SentenceTask>* tasks,
                                  TimePoint now) {
+  if (tasks->empty()) return absl::OkStatus();
   int64_t tokens = 0;
   for (const SentenceTask& task : *tasks) tokens += task.steps();
+  const ClientId client = tasks->front().client;
   // What nobody waits for must not keep others out.
-  if (tokens > options_.max_queued_tokens - queued_tokens_) DropAllDead(now);
-  if (tokens > options_.max_queued_tokens - queued_tokens_) {
+  if (!CheckRoom(client, tokens).ok()) DropAllDead(now);
+  if (absl::Status room = CheckRoom(client, tokens); !room.ok()) return room;
+  PushAlways(tasks, now);
+  return absl::OkStatus();
+}
+
+absl::Status SentenceQueue::CheckRoom(ClientId client, int64_t tokens) const {
+  const int64_t room = options_.max_queued_tokens - queued_tokens_;
+  if (tokens > room) {
     return absl::UnavailableError(
         absl::StrCat("the queue is full: ", queued_tokens_,
                      " tokens wait, the request adds ", tokens, "; limit is ",
                      options_.max_queued_tokens));
   }
-  PushAlways(tasks, now);
+  const auto own = index_.find(client);
+  const int64_t waiting =
+      own == index_.end() ? 0 : clients_[own->second].queued_tokens;
+  const int64_t left = room - tokens;
+  if (waiting > 0 && waiting + tokens > kShareOfRoom * left) {
+    return absl::UnavailableError(absl::StrCat(
+        "the connection's share of the queue is full: ", waiting,
+        " of its tokens wait, the request adds ", tokens, "; limit is ",
+        kShareOfRoom, " times what would still have room, ", left,
+        " tokens of ", options_.max_queued_tokens));
+  }
   return absl::OkStatus();
 }
 
@@ -89,6 +108,7 @@ void SentenceQueue::PushAlways(std::vector<SentenceTask>* tasks,
     task.accepted = now;
     task.cost = CostOf(task, options_);
     client.queued_cost += task.cost;
+    client.queued_tokens += task.steps();
     queued_cost_ += task.cost;
     Bucket& bucket = buckets_[BucketOf(task.deadline)];
     ++bucket.sentences;
@@ -413,6 +433,7 @@ SentenceTask SentenceQueue::Remove(Client* client, Key key) {
     client->oldest = client->arrivals.begin()->first;
   }
   client->queued_cost -= task.cost;
+  client->queued_tokens -= task.steps();
   queued_cost_ -= task.cost;
   queued_tokens_ -= task.steps();
   --queued_sentences_;

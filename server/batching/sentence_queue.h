@@ -72,6 +72,11 @@ class SentenceQueue {
   static constexpr Duration kPatience = std::chrono::seconds(2);
   // One part in so many of the work goes to what is overdue, if anything is.
   static constexpr int kTurn = 8;
+  // A client that has something waiting may have so many times as many tokens
+  // waiting as there is room left for. So one alone gets three quarters of the
+  // room, and however many try to fill it, some is left for who comes next
+  // (dynamic thresholds, Choudhury and Hahne 1998).
+  static constexpr int64_t kShareOfRoom = 3;
 
   struct Options {
     // Sentences in one batch. More raise throughput and latency.
@@ -79,7 +84,8 @@ class SentenceQueue {
     // Tokens in one batch, two boundaries per sentence included. Bounds how
     // long a batch runs, and a worker's memory. A sentence over it runs alone.
     int64_t max_batch_tokens = 2048;
-    // Push() refuses what would make more tokens wait than this. Bounds the
+    // Push() refuses what would make more tokens wait than this, and what would
+    // give one client too large a share of it (kShareOfRoom). Bounds the
     // queueing delay.
     int64_t max_queued_tokens = 65536;
 
@@ -107,8 +113,8 @@ class SentenceQueue {
   explicit SentenceQueue(const Options& options) : options_(options) {}
 
   // Takes all of *tasks, leaving it empty, iff it returns OK; else takes none.
-  // The tasks are of one client. UNAVAILABLE when they do not fit: the caller
-  // may try again later.
+  // The tasks are of one client. UNAVAILABLE when they do not fit, or when the
+  // client has its share waiting: the caller may try again later.
   [[nodiscard]] absl::Status Push(std::vector<SentenceTask>* tasks,
                                   TimePoint now);
 
@@ -153,6 +159,7 @@ class SentenceQueue {
     ClientId id = 0;
     Duration used{};  // Its clock.
     Duration queued_cost{};
+    int64_t queued_tokens = 0;
     Duration waits_since{};  // served_ when it came or its oldest ran.
     bool is_new = true;      // Came since the last batch began.
     Key first;               // Of `waiting`.
@@ -194,6 +201,7 @@ class SentenceQueue {
   // Whether the batch would end too late with it.
   static bool BreaksDeadline(const SentenceTask& task, const Filling& filling,
                              TimePoint now);
+  absl::Status CheckRoom(ClientId client, int64_t tokens) const;
   Duration StartOf(ClientId client) const;
   Client& Activate(ClientId client);
   // Counts the work done since the last batch began.

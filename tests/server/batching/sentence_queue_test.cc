@@ -209,9 +209,31 @@ TEST_F(SentenceQueueTest, QueueFillsToItsLastToken) {
   SentenceQueue::Options options;
   options.max_queued_tokens = 10;
   SentenceQueue queue(options);
-  Push(&queue, 6, milliseconds(10));
-  Push(&queue, 0, milliseconds(10));
+  PushFor(&queue, 1, 8, milliseconds(10));
+  PushFor(&queue, 2, 2, milliseconds(10));
   EXPECT_EQ(queue.queued_tokens(), 10);
+}
+
+TEST_F(SentenceQueueTest, FloodsLeaveRoomForWhoComesNext) {
+  SentenceQueue::Options options;
+  options.max_queued_tokens = 1000;
+  SentenceQueue queue(options);
+  const auto flood = [&](ClientId client) {
+    for (;;) {
+      const Owner owner = OwnerOf(8);
+      auto tasks =
+          RecordingOwner::Tasks(owner, kNow + kLong, client, model_.get());
+      const absl::Status status = queue.Push(&tasks, kNow);
+      if (status.ok()) continue;
+      EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                                   HasSubstr("the connection's share")));
+      return queue.queued_tokens();
+    }
+  };
+  EXPECT_EQ(flood(1), 750);
+  // Three quarters of what is left.
+  EXPECT_EQ(flood(2), 930);
+  PushFor(&queue, 3, 20, milliseconds(10));
 }
 
 TEST_F(SentenceQueueTest, RequestIsTakenWholeOrNotAtAll) {
@@ -240,7 +262,7 @@ TEST_F(SentenceQueueTest, PoppingMakesRoom) {
 
 TEST_F(SentenceQueueTest, WhatNobodyWaitsForDoesNotKeepOthersOut) {
   SentenceQueue::Options options;
-  options.max_queued_tokens = 16;
+  options.max_queued_tokens = 24;
   SentenceQueue queue(options);
   const Owner cancelled = Push(&queue, 6, milliseconds(90));
   const Owner expired = Push(&queue, 6, milliseconds(-1));
@@ -390,7 +412,7 @@ TEST_F(SentenceQueueTest, FloodThatWaitsTooIsOneClientAheadInAge) {
   PushFor(&queue, 3, 10, kNever);
   RunFor(&queue, 1, 100000);
   // All of the flood is older, and more urgent.
-  for (int i = 0; i < 1000; ++i) PushFor(&queue, 1, 50, milliseconds(1000));
+  for (int i = 0; i < 900; ++i) PushFor(&queue, 1, 50, milliseconds(1000));
   PushFor(&queue, 2, 50, kNever);
   const Duration bound = LongestWait(/*clients=*/3, milliseconds(100));
   ClientId newcomer = 100;
@@ -507,7 +529,7 @@ TEST_F(SentenceQueueTest, NothingIsTakenByAgeFromWhoGetsItsShare) {
 
 TEST_F(SentenceQueueTest, EverNewConnectionsOfACallerGetItNoMoreThanItHasOpen) {
   SentenceQueue queue(Rows(1));
-  for (int i = 0; i < 1000; ++i) PushFor(&queue, 1, 50, milliseconds(60000));
+  for (int i = 0; i < 900; ++i) PushFor(&queue, 1, 50, milliseconds(60000));
   // Always two of its connections wait, each with less than kAhead in all: none
   // is ever ahead of anyone.
   ClientId newcomer = 100;
@@ -732,10 +754,10 @@ TEST_F(SentenceQueueTest, LittleUsersAreLeftToOvertakeMuchLongerSentences) {
 
 TEST_F(SentenceQueueTest, FloodEarnsNoClaimFromThoseWhoOvertakeIt) {
   SentenceQueue queue({});
-  for (int i = 0; i < 640; ++i) PushFor(&queue, 1, 100, milliseconds(9000));
+  for (int i = 0; i < 480; ++i) PushFor(&queue, 1, 100, milliseconds(9000));
   // In each of its batches four of eight others come, one after the other.
   ClientId other = 0;
-  for (int round = 0; round < 32; ++round) {
+  for (int round = 0; round < 24; ++round) {
     const auto next = queue.PopBatch(kNow);
     EXPECT_THAT(next.batch, SizeIs(20));
     for (int i = 0; i < 4; ++i) {
