@@ -278,11 +278,11 @@ v1::EmbedRequest RequestOfLongSentences(int count) {
 TEST(EmbedStreamTest, ASessionRequestThatWouldEndTooLateIsRefusedAtOnce) {
   FakeEngine* engine = nullptr;
   std::vector<ServedModel> models = Models({"slow"}, "c0ffee", &engine);
-  engine->TakePerStep(milliseconds(10));  // 0.66 s a sentence.
+  engine->TakePerToken(milliseconds(3));  // 0.2 s a sentence, 13 s for 64.
   ModelServer server(std::move(models));
-  engine->TakePerStep(milliseconds(0));
+  engine->TakePerToken(milliseconds(0));
   Stream stream(server.stub.get(),
-                std::chrono::system_clock::now() + std::chrono::seconds(10));
+                std::chrono::system_clock::now() + std::chrono::seconds(6));
   v1::EmbedRequest request = RequestOfLongSentences(1);
   request.set_start_state(v1::SESSION);
   stream.Write(request);
@@ -306,23 +306,23 @@ TEST(EmbedStreamTest, ASessionRequestThatWouldEndTooLateIsRefusedAtOnce) {
 TEST(EmbedStreamTest, WhatWouldEndTooLateWaitsForItsOwnStreamButForNoOther) {
   FakeEngine* engine = nullptr;
   std::vector<ServedModel> models = Models({"slow"}, "c0ffee", &engine);
-  engine->TakePerStep(milliseconds(10));
+  engine->TakePerToken(milliseconds(3));
   ServerOptions options = TestServer::Options();
   options.scheduler.queue.max_batch_rows = 1;
   ModelServer server(std::move(models), options);
-  engine->TakePerStep(milliseconds(0));
+  engine->TakePerToken(milliseconds(0));
   engine->Block();
   const auto deadline =
-      std::chrono::system_clock::now() + std::chrono::seconds(10);
+      std::chrono::system_clock::now() + std::chrono::seconds(24);
   Stream stream(server.stub.get(), deadline);
-  stream.Write(RequestOfLongSentences(20));  // 13 s of work.
-  stream.Write(RequestOfLongSentences(1));
+  stream.Write(RequestOfLongSentences(64));  // 13 s of work each.
+  stream.Write(RequestOfLongSentences(64));
   while (ParseMetrics(server.server->metrics().Text())["elmo_sentences_total"] <
-         21) {
+         128) {
     std::this_thread::yield();
   }
   Stream other(server.stub.get(), deadline);
-  other.Write(RequestOfLongSentences(1));
+  other.Write(RequestOfLongSentences(64));
   EXPECT_EQ(other.ReadData(), "");
   const grpc::Status status = other.Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);

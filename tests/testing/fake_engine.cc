@@ -1,6 +1,5 @@
 #include "tests/testing/fake_engine.h"
 
-#include <algorithm>
 #include <atomic>
 #include <new>
 #include <thread>
@@ -77,11 +76,11 @@ absl::Status FakeEngine::Run(absl::Span<const SentenceInput> inputs,
   }
   const absl::Cleanup release = [&] { in_use = false; };
   const auto start = std::chrono::steady_clock::now();
-  size_t longest = 0;
+  int64_t tokens = 0;
   std::vector<Tokens> batch;
   for (const SentenceInput& input : inputs) {
     batch.emplace_back(input.tokens.begin(), input.tokens.end());
-    longest = std::max(longest, input.tokens.size() + 2);
+    tokens += static_cast<int64_t>(input.tokens.size()) + 2;
   }
   {
     MutexLock lock(&mu_);
@@ -104,7 +103,7 @@ absl::Status FakeEngine::Run(absl::Span<const SentenceInput> inputs,
     if (throw_) throw std::bad_alloc();
     if (!failure_.ok()) return failure_;
   }
-  const auto end = start + static_cast<int64_t>(longest) * step_time_.load();
+  const auto end = start + tokens * token_time_.load();
   while (std::chrono::steady_clock::now() < end) std::this_thread::yield();
   for (size_t i = 0; i < inputs.size(); ++i) {
     outputs[i].values = Values(inputs[i]);

@@ -46,9 +46,9 @@ class FakeEngine final : public Engine {
   int parts_of_helpers() const { return parts_of_helpers_; }
   // Until `count` runs in all have begun.
   void WaitForRuns(int count) const;
-  // Every later run takes so long for each step of its longest sentence: what
-  // the warm-up measures, where it is set before.
-  void TakePerStep(std::chrono::nanoseconds time) { step_time_ = time; }
+  // Every later run takes so long for each token, boundaries included: what the
+  // warm-up measures, where it is set before.
+  void TakePerToken(std::chrono::nanoseconds time) { token_time_ = time; }
   // Every later run fails so; OK: they succeed again.
   void FailWith(absl::Status status);
   // Every later run throws std::bad_alloc.
@@ -65,7 +65,7 @@ class FakeEngine final : public Engine {
   bool blocked_ ABSL_GUARDED_BY(mu_) = false;
   mutable int steps_ ABSL_GUARDED_BY(mu_) = 0;
   mutable std::atomic<int> parts_of_helpers_{0};
-  std::atomic<std::chrono::nanoseconds> step_time_{};
+  std::atomic<std::chrono::nanoseconds> token_time_{};
   bool throw_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 };
