@@ -71,6 +71,7 @@ void EmbedStream::OnReadDone(bool ok) {
             absl::StrCat("request ", requests_ - 1, ": ", status.message())));
       }
       SubmitWaiting();
+      HoldBack();
     }
     actions = NextActions();
   }
@@ -89,6 +90,7 @@ absl::Status EmbedStream::TakeRequest() {
   const TimePoint now = std::chrono::steady_clock::now();
   const auto entry = std::make_shared<Entry>();
   entry->bytes = accepted.bytes;
+  entry->request_bytes = accepted.request_bytes;
   entry->session = accepted.plan.session;
   entry->job = std::make_shared<EmbedJob>(std::move(accepted.plan), now);
   const std::weak_ptr<Entry> weak = entry;
@@ -152,35 +154,40 @@ void EmbedStream::Refuse(const EntryPtr& entry, const absl::Status& status,
   FailWith(absl::Status(
       status.code(), absl::StrCat("request ", requests_ - (open_.end() - first),
                                   ": ", status.message())));
+  std::for_each(first, open_.end(),
+                [this](const EntryPtr& given_up) { Release(given_up.get()); });
   open_.erase(first, open_.end());
 }
 
+void EmbedStream::HoldBack() {
+  if (open_.empty() || open_.back()->submitted) return;
+  const EntryPtr entry = open_.back();
+  const absl::Status status =
+      context_.in_flight->ReserveWaiting(client_, entry->request_bytes);
+  entry->waiting = status.ok();
+  if (!status.ok()) Refuse(entry, status, RefusalReason::kBytesInFlight);
+}
+
 absl::Status EmbedStream::Submit(const EntryPtr& entry, RefusalReason* reason) {
-  if (!entry->reserved) {
-    *reason = RefusalReason::kBytesInFlight;
-    ELMO_RETURN_IF_ERROR(context_.in_flight->Reserve(client_, entry->bytes));
-    entry->reserved = true;
-  }
-  if (!entry->session) {
-    const absl::Status status =
-        context_.scheduler->Submit(&entry->tasks, reason);
-    entry->submitted = status.ok();
-    if (!status.ok()) Release(*entry);
-    entry->reserved = status.ok();
-    return status;
-  }
-  PrepareState(*entry->job->plan().model);
-  std::vector<SentenceTask> first = {entry->tasks.back()};
-  const absl::Status status = context_.scheduler->Submit(
-      &first, reason,
-      absl::MakeConstSpan(entry->tasks).first(entry->tasks.size() - 1));
-  entry->submitted = status.ok();
-  if (status.ok()) {
-    entry->tasks.pop_back();
+  *reason = RefusalReason::kBytesInFlight;
+  ELMO_RETURN_IF_ERROR(context_.in_flight->Reserve(client_, entry->bytes));
+  absl::Status status;
+  if (entry->session) {
+    PrepareState(*entry->job->plan().model);
+    std::vector<SentenceTask> first = {entry->tasks.back()};
+    status = context_.scheduler->Submit(
+        &first, reason,
+        absl::MakeConstSpan(entry->tasks).first(entry->tasks.size() - 1));
+    if (status.ok()) entry->tasks.pop_back();
   } else {
-    Release(*entry);
+    status = context_.scheduler->Submit(&entry->tasks, reason);
   }
-  entry->reserved = status.ok();
+  if (status.ok()) {
+    Release(entry.get());  // What it held while it waited.
+    entry->submitted = true;
+  } else {
+    context_.in_flight->Release(client_, entry->bytes);
+  }
   return status;
 }
 
@@ -243,7 +250,7 @@ void EmbedStream::OnWriteDone(bool ok) {
   {
     MutexLock lock(&mu_);
     writing_ = false;
-    Release(*open_.front());
+    Release(open_.front().get());
     open_.pop_front();
     if (!ok) dropping_ = true;
     SubmitWaiting();
@@ -316,7 +323,7 @@ EmbedStream::Actions EmbedStream::NextActions() {
       for (const EntryPtr& entry : open_) entry->job->Cancel();
     }
   }
-  if (dropping_ && !writing_) DropFront();
+  if (dropping_) DropIdle();
   const bool no_more = reads_done_ || dropping_ || !failure_.ok();
   if (no_more && open_.empty()) {
     finished_ = true;
@@ -324,7 +331,7 @@ EmbedStream::Actions EmbedStream::NextActions() {
     actions.status = failure_;
     return actions;
   }
-  // A request that is held back stops the reading: its memory is not reserved.
+  // A request that is held back stops the reading: its answer has no room yet.
   const bool held_back = !open_.empty() && !open_.back()->submitted;
   if (!no_more && !reading_ && !held_back && open_.size() < kMaxOpen) {
     reading_ = true;
@@ -350,15 +357,23 @@ void EmbedStream::Do(const Actions& actions) {
   if (actions.read) StartRead(&request_);
 }
 
-void EmbedStream::DropFront() {
-  while (!open_.empty() && (open_.front()->done || !open_.front()->submitted)) {
-    Release(*open_.front());
+void EmbedStream::DropIdle() {
+  while (!open_.empty() && !open_.back()->submitted) {
+    Release(open_.back().get());
+    open_.pop_back();
+  }
+  while (!writing_ && !open_.empty() && open_.front()->done) {
+    Release(open_.front().get());
     open_.pop_front();
   }
 }
 
-void EmbedStream::Release(const Entry& entry) {
-  if (entry.reserved) context_.in_flight->Release(client_, entry.bytes);
+void EmbedStream::Release(Entry* entry) {
+  if (entry->submitted) context_.in_flight->Release(client_, entry->bytes);
+  if (entry->waiting) {
+    context_.in_flight->ReleaseWaiting(client_, entry->request_bytes);
+    entry->waiting = false;
+  }
 }
 
 void EmbedStreams::Add(const std::shared_ptr<EmbedStream>& stream) {

@@ -21,8 +21,11 @@ namespace elmo {
 // answered; they run side by side (those of a session one after the other) and
 // are answered in order. A request for which there is no room in the queue or
 // in memory, or whose session's turn has not come, is held back, and no other
-// is read meanwhile: that is the flow control towards the caller. One that is
-// wrong ends the stream after the answers of those before it.
+// is read meanwhile: that is the flow control towards the caller.
+//
+// After the answers of those before it, a stream is ended by a request that is
+// wrong; that cannot be done by its deadline, though none of the stream is
+// ahead of it; or that is held back and for which InFlight has no room either.
 //
 // Keeps itself alive until gRPC is done with it. No method blocks. Thread-safe.
 class EmbedStream final
@@ -44,10 +47,11 @@ class EmbedStream final
   struct Entry {
     std::shared_ptr<EmbedJob> job;
     std::vector<SentenceTask> tasks;  // Not submitted yet.
-    int64_t bytes = 0;
+    int64_t bytes = 0;                // Of the request and its answer.
+    int64_t request_bytes = 0;        // Of these, the request's.
     bool session = false;
-    bool reserved = false;   // `bytes` is.
-    bool submitted = false;  // At least the first task is.
+    bool waiting = false;    // Held back: `request_bytes` are reserved.
+    bool submitted = false;  // At least the first task; `bytes` are reserved.
     bool done = false;       // `result` and, if OK, `response` are set.
     absl::Status result;
     grpc::ByteBuffer response;
@@ -74,6 +78,8 @@ class EmbedStream final
   // OK; UNAVAILABLE where there is no room or not enough time now.
   absl::Status Submit(const EntryPtr& entry, RefusalReason* reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Counts the request that was read last, where it could not be submitted.
+  void HoldBack() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Gives up what is in open_ from `entry` on: read, but never accepted.
   void Refuse(const EntryPtr& entry, const absl::Status& status,
               RefusalReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -89,9 +95,11 @@ class EmbedStream final
   void FailWith(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Actions NextActions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Do(const Actions& actions) ABSL_LOCKS_EXCLUDED(mu_);
-  // Takes off the front what does not run, unanswered.
-  void DropFront() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Release(const Entry& entry);
+  // Takes out what does not run, unanswered: what was held back at once, what
+  // is done when its turn comes.
+  void DropIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Gives back the bytes that it holds.
+  void Release(Entry* entry);
 
   const EmbedContext context_;
   grpc::CallbackServerContext* const rpc_;

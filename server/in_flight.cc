@@ -7,6 +7,13 @@
 
 namespace elmo {
 
+InFlight::InFlight(int64_t max_bytes, int64_t max_bytes_per_client)
+    : running_{"requests and answers in flight",
+               max_bytes - max_bytes / kWaitingPart,
+               max_bytes_per_client - max_bytes_per_client / kWaitingPart},
+      waiting_{"requests that wait", max_bytes / kWaitingPart,
+               max_bytes_per_client / kWaitingPart} {}
+
 void InFlight::CallStarted() {
   MutexLock lock(&mu_);
   ++calls_;
@@ -19,39 +26,57 @@ void InFlight::CallEnded() {
   if (--calls_ == 0) idle_.NotifyAll();
 }
 
-absl::Status InFlight::Reserve(ClientId client, int64_t bytes) {
-  MutexLock lock(&mu_);
-  if (bytes > max_bytes_ - bytes_) {
-    return absl::UnavailableError(absl::StrCat(
-        "requests and answers in flight take ", bytes_,
-        " bytes, the request adds ", bytes, "; limit is ", max_bytes_));
-  }
-  const auto held = bytes_by_client_.find(client);
-  const int64_t of_client = held == bytes_by_client_.end() ? 0 : held->second;
-  if (bytes > max_bytes_per_client_ - of_client) {
+absl::Status InFlight::Account::Reserve(ClientId client, int64_t added) {
+  if (added > max_bytes - bytes) {
     return absl::UnavailableError(
-        absl::StrCat("requests and answers in flight on this connection take ",
-                     of_client, " bytes, the request adds ", bytes,
-                     "; limit is ", max_bytes_per_client_));
+        absl::StrCat(what, " take ", bytes, " bytes, the request adds ", added,
+                     "; limit is ", max_bytes));
   }
-  bytes_ += bytes;
-  bytes_by_client_[client] = of_client + bytes;
+  const auto held = by_client.find(client);
+  const int64_t of_client = held == by_client.end() ? 0 : held->second;
+  if (added > max_bytes_per_client - of_client) {
+    return absl::UnavailableError(
+        absl::StrCat(what, " on this connection take ", of_client,
+                     " bytes, the request adds ", added, "; limit is ",
+                     max_bytes_per_client));
+  }
+  bytes += added;
+  by_client[client] = of_client + added;
   return absl::OkStatus();
 }
 
-void InFlight::Release(ClientId client, int64_t bytes) {
-  if (bytes == 0) return;
+void InFlight::Account::Release(ClientId client, int64_t removed) {
+  if (removed == 0) return;
+  const auto held = by_client.find(client);
+  ELMO_CHECK(held != by_client.end() && held->second >= removed);
+  bytes -= removed;
+  held->second -= removed;
+  if (held->second == 0) by_client.erase(held);
+}
+
+absl::Status InFlight::Reserve(ClientId client, int64_t bytes) {
   MutexLock lock(&mu_);
-  const auto held = bytes_by_client_.find(client);
-  ELMO_CHECK(held != bytes_by_client_.end() && held->second >= bytes);
-  bytes_ -= bytes;
-  held->second -= bytes;
-  if (held->second == 0) bytes_by_client_.erase(held);
+  return running_.Reserve(client, bytes);
+}
+
+void InFlight::Release(ClientId client, int64_t bytes) {
+  MutexLock lock(&mu_);
+  running_.Release(client, bytes);
+}
+
+absl::Status InFlight::ReserveWaiting(ClientId client, int64_t bytes) {
+  MutexLock lock(&mu_);
+  return waiting_.Reserve(client, bytes);
+}
+
+void InFlight::ReleaseWaiting(ClientId client, int64_t bytes) {
+  MutexLock lock(&mu_);
+  waiting_.Release(client, bytes);
 }
 
 int64_t InFlight::bytes() const {
   MutexLock lock(&mu_);
-  return bytes_;
+  return running_.bytes + waiting_.bytes;
 }
 
 bool InFlight::WaitUntilIdle(TimePoint deadline) const {

@@ -15,11 +15,16 @@ namespace elmo {
 // take until they have been sent, together and by connection: a client that
 // does not read its answers takes neither all memory nor that of others.
 //
+// Requests of streams that were read and cannot run yet have an account of
+// their own, one part in kWaitingPart of both limits. So what waits never keeps
+// out what it waits for, and the two together stay within the limits.
+//
 // Thread-safe.
 class InFlight {
  public:
-  InFlight(int64_t max_bytes, int64_t max_bytes_per_client)
-      : max_bytes_(max_bytes), max_bytes_per_client_(max_bytes_per_client) {}
+  static constexpr int64_t kWaitingPart = 8;
+
+  InFlight(int64_t max_bytes, int64_t max_bytes_per_client);
 
   void CallStarted();
   void CallEnded();
@@ -27,7 +32,10 @@ class InFlight {
   [[nodiscard]] absl::Status Reserve(ClientId client, int64_t bytes);
   // Gives back what was reserved.
   void Release(ClientId client, int64_t bytes);
-  // What is reserved now.
+  // The same two for a request that waits.
+  [[nodiscard]] absl::Status ReserveWaiting(ClientId client, int64_t bytes);
+  void ReleaseWaiting(ClientId client, int64_t bytes);
+  // What is reserved now, in both accounts.
   int64_t bytes() const;
 
   // Until no call is left; false when `deadline` passed first.
@@ -36,13 +44,22 @@ class InFlight {
   void WaitUntilQuiet(Duration quiet, TimePoint deadline) const;
 
  private:
-  const int64_t max_bytes_;
-  const int64_t max_bytes_per_client_;
+  struct Account {
+    const char* what;  // For messages.
+    int64_t max_bytes;
+    int64_t max_bytes_per_client;
+    int64_t bytes = 0;
+    std::map<ClientId, int64_t> by_client = {};
+
+    absl::Status Reserve(ClientId client, int64_t added);
+    void Release(ClientId client, int64_t removed);
+  };
+
   mutable Mutex mu_;
   mutable CondVar idle_;
   int64_t calls_ ABSL_GUARDED_BY(mu_) = 0;
-  int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  std::map<ClientId, int64_t> bytes_by_client_ ABSL_GUARDED_BY(mu_);
+  Account running_ ABSL_GUARDED_BY(mu_);
+  Account waiting_ ABSL_GUARDED_BY(mu_);
   TimePoint last_started_ ABSL_GUARDED_BY(mu_);
 };
 

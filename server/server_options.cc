@@ -1,5 +1,6 @@
 #include "server/server_options.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/base/status_macros.h"
+#include "server/in_flight.h"
 
 namespace elmo {
 namespace {
@@ -105,19 +107,26 @@ absl::Status ServerOptions::Validate() const {
         " (--max-tokens-per-request, and two boundaries for each of "
         "--max-sentences-per-request)"));
   }
-  // An answer is held as computed (4 bytes a number) and as sent (2 or 4).
+  // An answer is held as computed (4 bytes a number) and as sent (2 or 4). A
+  // part of the limits is for requests that wait, so there must be more.
+  constexpr int64_t kPart = InFlight::kWaitingPart;
   const int64_t largest_call =
       limits.max_request_bytes + 3 * limits.max_response_bytes;
+  const int64_t least =
+      std::max((kPart * largest_call + kPart - 2) / (kPart - 1),
+               kPart * limits.max_request_bytes);
   const std::pair<const char*, int64_t> in_flight[] = {
       {"--max-bytes-in-flight", max_bytes_in_flight},
       {"--max-bytes-in-flight-per-connection",
        max_bytes_in_flight_per_connection},
   };
   for (const auto& [name, value] : in_flight) {
-    if (value < largest_call) {
+    if (value < least) {
       return absl::InvalidArgumentError(absl::StrCat(
-          name, " is ", value, "; it must be at least ", largest_call,
-          " (--max-request-bytes and three times --max-response-bytes)"));
+          name, " is ", value, "; it must be at least ", least,
+          " (one part in ", kPart,
+          " must hold --max-request-bytes, the others these and three times "
+          "--max-response-bytes)"));
     }
   }
   return absl::OkStatus();

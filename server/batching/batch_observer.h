@@ -12,7 +12,7 @@ enum class RefusalReason {
   kQueueFull,      // No room in the queue.
   kDeadline,       // It could not have been done in time.
   kDraining,       // The server is shutting down.
-  kBytesInFlight,  // No memory for its answer.
+  kBytesInFlight,  // No memory for its answer, or to wait in.
 };
 
 // What BatchScheduler tells about its work, for metrics. It calls outside its

@@ -338,13 +338,25 @@ TEST_F(CommandLineTest, LargestRequestMustFitIntoTheQueue) {
 }
 
 TEST_F(CommandLineTest, LargestCallMustFitIntoMemory) {
-  // 4 MiB and three times 64 MiB.
-  EXPECT_EQ(Options({"--max-bytes-in-flight=196mb"}).server.max_bytes_in_flight,
-            196 << 20);
+  // 4 MiB and three times 64 MiB in seven parts of eight.
+  EXPECT_EQ(Options({"--max-bytes-in-flight=224mb"}).server.max_bytes_in_flight,
+            224 << 20);
   const auto [code, message] =
-      Refusal({"--model=/m", "--max-bytes-in-flight=195mb"});
+      Refusal({"--model=/m", "--max-bytes-in-flight=223mb"});
   EXPECT_EQ(code, 2);
   EXPECT_THAT(message, HasSubstr("--max-bytes-in-flight"));
+}
+
+TEST_F(CommandLineTest, LargestRequestMustHaveRoomToWait) {
+  // Eight times 4 MiB.
+  EXPECT_EQ(Options({"--max-response-bytes=1mb", "--max-bytes-in-flight=32mb"})
+                .server.max_bytes_in_flight,
+            32 << 20);
+  const auto [code, message] =
+      Refusal({"--model=/m", "--max-response-bytes=1mb",
+               "--max-bytes-in-flight-per-connection=31mb"});
+  EXPECT_EQ(code, 2);
+  EXPECT_THAT(message, HasSubstr("must hold --max-request-bytes"));
 }
 
 }  // namespace

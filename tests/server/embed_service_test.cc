@@ -322,9 +322,9 @@ TEST(EmbedServiceTest, FullQueueRefusesWithARetryPushback) {
 
 TEST(EmbedServiceTest, MemoryInFlightIsLimited) {
   ServerOptions options = TestServer::Options();
-  options.limits.max_request_bytes = 1000;
+  options.limits.max_request_bytes = 500;
   options.limits.max_response_bytes = 1000;
-  options.max_bytes_in_flight = 4000;
+  options.max_bytes_in_flight = 4000;  // 500 of them for what waits.
   TestServer server(options);
   const v1::EmbedRequest large = RequestOf(std::vector<std::string>(31, "w"));
   auto first = Occupy(&server);
@@ -332,7 +332,7 @@ TEST(EmbedServiceTest, MemoryInFlightIsLimited) {
   WaitUntilQueued(server, 33);
   const Outcome refused = Embed(&server, large);
   EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_THAT(refused.status.error_message(), HasSubstr("limit is 4000"));
+  EXPECT_THAT(refused.status.error_message(), HasSubstr("limit is 3500"));
   EXPECT_GE(refused.pushback_ms, 50);
   server.engine().Unblock();
   EXPECT_TRUE(first.get().status.ok());

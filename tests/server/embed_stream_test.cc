@@ -466,6 +466,112 @@ TEST(EmbedStreamTest, ASessionIsReadOneRequestAhead) {
   EXPECT_TRUE(stream.Finish().ok());
 }
 
+// Bytes of a request of this test's and its answer, as AcceptedRequest counts
+// them: FakeEngine's vectors have 8 numbers, a float32 each, held twice.
+int64_t BytesInFlight(const v1::EmbedRequest& request) {
+  int64_t words = 0;
+  for (const auto& sentence : request.sentences()) {
+    words += sentence.tokens_size();
+  }
+  return static_cast<int64_t>(request.ByteSizeLong()) +
+         2 * words * int64_t{8 * sizeof(float)};
+}
+
+// A connection has 7000 bytes for what runs and 1000 for what waits.
+ServerOptions LittleMemory() {
+  ServerOptions options = TestServer::Options();
+  options.limits.max_request_bytes = 1000;
+  options.limits.max_response_bytes = 1000;
+  options.max_bytes_in_flight_per_connection = 8000;
+  return options;
+}
+
+TEST(EmbedStreamTest, ARequestThatIsHeldBackIsCountedUntilItsStreamEnds) {
+  TestServer server(LittleMemory());
+  server.engine().Block();
+  Stream stream(&server);
+  const v1::EmbedRequest first = SessionRequest({"a"});
+  const v1::EmbedRequest second = SessionRequest({"b", "c"});
+  const auto of_request = static_cast<int64_t>(second.ByteSizeLong());
+  stream.Write(first);
+  stream.Write(second);  // Its turn comes after the first.
+  while (server.server().bytes_in_flight() !=
+         BytesInFlight(first) + of_request) {
+    std::this_thread::yield();
+  }
+  stream.Cancel();
+  while (server.server().bytes_in_flight() != BytesInFlight(first)) {
+    std::this_thread::yield();
+  }
+  server.engine().Unblock();
+  while (server.server().bytes_in_flight() > 0) std::this_thread::yield();
+}
+
+// Three of its own answers fill the memory: the others wait, and go on.
+TEST(EmbedStreamTest, StreamsThatFillTheMemoryGoOnInTurns) {
+  TestServer server(LittleMemory());
+  const std::vector<std::string> words(31, "w");
+  const v1::EmbedRequest request = RequestOf(words);
+  ASSERT_GT(4 * BytesInFlight(request), 7000);
+  std::vector<std::thread> callers;
+  for (int c = 0; c < 4; ++c) {
+    callers.emplace_back([&] {
+      Stream stream(&server);  // All on one connection.
+      std::thread writer([&] {
+        for (int i = 0; i < 30; ++i) EXPECT_TRUE(stream.Write(request));
+        stream.WritesDone();
+      });
+      for (int i = 0; i < 30; ++i) EXPECT_EQ(stream.ReadData(), DataOf(words));
+      writer.join();
+      EXPECT_TRUE(stream.Finish().ok());
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  while (server.server().bytes_in_flight() > 0) std::this_thread::yield();
+}
+
+TEST(EmbedStreamTest, WhatWaitsBeyondItsRoomEndsItsStreamAndNoOther) {
+  TestServer server(LittleMemory());
+  server.engine().Block();
+  const v1::EmbedRequest short_one = SessionRequest({"a"});
+  // Two of them have room to wait, a third has not.
+  const v1::EmbedRequest long_one = SessionRequest({std::string(400, 'a')});
+  const auto of_request = static_cast<int64_t>(long_one.ByteSizeLong());
+  Stream first(&server);
+  Stream second(&server);
+  int64_t bytes = 0;
+  for (Stream* stream : {&first, &second}) {
+    stream->Write(short_one);
+    stream->Write(long_one);
+    bytes += BytesInFlight(short_one) + of_request;
+    while (server.server().bytes_in_flight() != bytes) {
+      std::this_thread::yield();
+    }
+  }
+  Stream third(&server);
+  third.Write(short_one);
+  third.Write(long_one);
+  bytes += BytesInFlight(short_one);
+  while (server.server().bytes_in_flight() != bytes) std::this_thread::yield();
+  const std::string refused = "elmo_refused_total{reason=\"bytes_in_flight\"}";
+  while (ParseMetrics(server.server().metrics().Text())[refused] != 1) {
+    std::this_thread::yield();
+  }
+  server.engine().Unblock();
+  // All get the answer to the first request, the third stream no more.
+  for (Stream* stream : {&first, &second, &third}) {
+    EXPECT_NE(stream->ReadData(), "");
+  }
+  EXPECT_NE(first.ReadData(), "");
+  EXPECT_NE(second.ReadData(), "");
+  EXPECT_EQ(third.ReadData(), "");
+  const grpc::Status status = third.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(),
+              StartsWith("request 1: requests that wait on this connection"));
+  EXPECT_THAT(status.error_message(), HasSubstr("limit is 1000"));
+}
+
 TEST(EmbedStreamTest, ShutdownAnswersWhatWasAcceptedAndEndsTheStream) {
   TestServer server;
   Stream stream(&server);
