@@ -18,6 +18,7 @@ EmbedCall::EmbedCall(const EmbedContext& context,
       response_(response),
       client_(ClientOf(*rpc)),
       received_(std::chrono::steady_clock::now()),
+      deadline_(DeadlineOf(*rpc, received_, context.default_deadline)),
       stall_guard_(rpc, context.stall_timeout),
       record_(context.observers, RpcMethod::kEmbed, rpc) {
   context_.in_flight->CallStarted();
@@ -35,11 +36,9 @@ void EmbedCall::Start(grpc::ByteBuffer* request) {
 }
 
 absl::Status EmbedCall::Submit(grpc::ByteBuffer* request) {
-  const TimePoint deadline =
-      DeadlineOf(*rpc_, received_, context_.default_deadline);
   RefusalReason reason;
   absl::Status result =
-      context_.scheduler->CheckBacklog(client_, deadline, &reason);
+      context_.scheduler->CheckBacklog(client_, deadline_, &reason);
   if (!result.ok()) {
     record_.Refused(reason);
     return result;
@@ -57,7 +56,7 @@ absl::Status EmbedCall::Submit(grpc::ByteBuffer* request) {
 
   job_ = std::make_shared<EmbedJob>(std::move(accepted.plan), received_);
   std::vector<SentenceTask> tasks =
-      job_->Start(client_, deadline,
+      job_->Start(client_, deadline_,
                   [this](const absl::Status& status) { JobDone(status); });
   result = context_.scheduler->Submit(&tasks, &reason);
   // On OK the call may be over by now.
@@ -95,7 +94,10 @@ void EmbedCall::Fail(const absl::Status& status) {
 }
 
 void EmbedCall::OnCancel() {
-  if (job_ != nullptr) job_->Cancel();
+  if (job_ == nullptr) return;
+  job_->Cancel();
+  // What it holds is for others now, also while all workers are busy.
+  context_.scheduler->Withdraw(client_, deadline_);
 }
 
 void EmbedCall::OnDone() {

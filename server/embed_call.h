@@ -34,6 +34,7 @@ class EmbedCall final : public grpc::ServerUnaryReactor {
   grpc::ByteBuffer* const response_;
   const ClientId client_;
   const TimePoint received_;
+  const TimePoint deadline_;
   StallGuard stall_guard_;
   CallRecord record_;
   int64_t reserved_bytes_ = 0;

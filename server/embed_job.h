@@ -26,8 +26,8 @@ class EmbedJob final : public TaskOwner,
     Duration compute{};  // Likewise.
     TimePoint received;
   };
-  // Gets OK when all sentences have values, else the first error. Called on a
-  // worker's thread. Must not throw.
+  // Gets OK when all sentences have values, else the first error. Called where
+  // the last SentenceDone() is. Must not throw.
   using OnDone = std::function<void(const absl::Status&)>;
   // Called after each sentence but the last.
   using OnSentence = std::function<void()>;

@@ -91,11 +91,12 @@ absl::Status EmbedStream::TakeRequest() {
   const auto entry = std::make_shared<Entry>();
   entry->bytes = accepted.bytes;
   entry->request_bytes = accepted.request_bytes;
+  entry->deadline = DeadlineOf(*rpc_, now, context_.default_deadline);
   entry->session = accepted.plan.session;
   entry->job = std::make_shared<EmbedJob>(std::move(accepted.plan), now);
   const std::weak_ptr<Entry> weak = entry;
   entry->tasks = entry->job->Start(
-      client_, DeadlineOf(*rpc_, now, context_.default_deadline),
+      client_, entry->deadline,
       [this, weak](const absl::Status& status) {
         JobDone(weak.lock(), status);
       },
@@ -260,12 +261,23 @@ void EmbedStream::OnWriteDone(bool ok) {
 }
 
 void EmbedStream::OnCancel() {
-  Actions actions;
+  std::set<TimePoint> deadlines;
   {
     MutexLock lock(&mu_);
     dropping_ = true;
     FailWith(absl::CancelledError("cancelled by the caller"));
-    for (const EntryPtr& entry : open_) entry->job->Cancel();
+    for (const EntryPtr& entry : open_) {
+      entry->job->Cancel();
+      deadlines.insert(entry->deadline);
+    }
+  }
+  // What they hold is for others now, also while all workers are busy.
+  for (const TimePoint deadline : deadlines) {
+    context_.scheduler->Withdraw(client_, deadline);
+  }
+  Actions actions;
+  {
+    MutexLock lock(&mu_);
     actions = NextActions();
   }
   Do(actions);

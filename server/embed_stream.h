@@ -49,6 +49,7 @@ class EmbedStream final
     std::vector<SentenceTask> tasks;  // Not submitted yet.
     int64_t bytes = 0;                // Of the request and its answer.
     int64_t request_bytes = 0;        // Of these, the request's.
+    TimePoint deadline;
     bool session = false;
     bool waiting = false;    // Held back: `request_bytes` are reserved.
     bool submitted = false;  // At least the first task; `bytes` are reserved.

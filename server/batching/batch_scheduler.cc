@@ -297,6 +297,18 @@ absl::Status BatchScheduler::CheckBacklog(ClientId client, TimePoint deadline,
   return InTime(now, deadline, WaitFor(client, deadline, now));
 }
 
+void BatchScheduler::Withdraw(ClientId client, TimePoint deadline) {
+  SentenceQueue::Next next;
+  {
+    MutexLock lock(&mu_);
+    next.cancelled = queue_.TakeCancelled(client, deadline);
+    if (next.cancelled.empty()) return;
+    UpdateTeams();
+  }
+  ObserveDead(next);
+  DismissDead(&next);
+}
+
 void BatchScheduler::StopAccepting() {
   MutexLock lock(&mu_);
   accepting_ = false;

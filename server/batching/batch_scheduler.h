@@ -74,6 +74,11 @@ class BatchScheduler {
   // after Drain().
   [[nodiscard]] absl::Status SubmitAccepted(std::vector<SentenceTask>* tasks);
 
+  // For who has cancelled sentences of `client` that have this deadline: those
+  // that wait leave the queue now, not when they would be next. Their owners
+  // hear of it before this returns, on this thread: hold no lock of theirs.
+  void Withdraw(ClientId client, TimePoint deadline);
+
   // Refuses new work from now on; what was accepted goes on.
   void StopAccepting();
   // Refuses new work, finishes what was accepted, ends the workers. Returns

@@ -349,6 +349,23 @@ void SentenceQueue::DropAllDead(TimePoint now) {
   ForgetIdle();
 }
 
+std::vector<SentenceTask> SentenceQueue::TakeCancelled(ClientId client,
+                                                       TimePoint deadline) {
+  std::vector<SentenceTask> taken;
+  const auto found = index_.find(client);
+  if (found == index_.end()) return taken;
+  Client& from = clients_[found->second];
+  auto it = from.waiting.lower_bound({deadline, 0});
+  while (it != from.waiting.end() && it->first.first == deadline) {
+    const auto task = it++;
+    if (task->second.owner->cancelled()) {
+      taken.push_back(Remove(&from, task->first));
+    }
+  }
+  ForgetIdle();
+  return taken;
+}
+
 template <typename Visit>
 void SentenceQueue::ForEachAlive(TimePoint now, const Visit& visit) {
   for (size_t i = 0; i < clients_.size(); ++i) {

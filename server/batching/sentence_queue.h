@@ -135,6 +135,10 @@ class SentenceQueue {
   Next PopUrgent(TimePoint now, const std::set<ClientId>& clients,
                  Duration clock, Duration budget);
 
+  // Takes out what `client` has waiting with this deadline and nobody waits
+  // for. Logarithmic, and linear in what has this very deadline.
+  std::vector<SentenceTask> TakeCancelled(ClientId client, TimePoint deadline);
+
   // Predicted worker time of what will run before a sentence that `client`
   // pushed now with this deadline: what has an earlier one, unless the client's
   // fair share comes first. Turns by age are left out: one part in kTurn.

@@ -29,7 +29,8 @@ class TaskOwner {
   virtual bool cancelled() const = 0;
 
   // The end of sentence `index`: called exactly once for each accepted
-  // sentence, on a worker's thread and outside all locks. DEADLINE_EXCEEDED or
+  // sentence, on a worker's thread, or on that of who withdraws it, and outside
+  // all locks. DEADLINE_EXCEEDED or
   // CANCELLED: it was not run. INTERNAL: the engine failed. Must not throw.
   virtual void SentenceDone(int index, const absl::Status& status,
                             SentenceResult result) = 0;

@@ -252,6 +252,29 @@ TEST(EmbedServiceTest, CancelledCallCostsNoCompute) {
   }
 }
 
+// Though every worker is busy, and a call of its connection waits before it.
+TEST(EmbedServiceTest, CancelledCallLeavesQueueAndMemoryAtOnce) {
+  TestServer server;
+  auto first = Occupy(&server);
+  grpc::ClientContext waits;
+  waits.set_deadline(system_clock::now() + std::chrono::minutes(1));
+  auto second = EmbedLater(&server, RequestOf({"a"}), &waits);
+  WaitUntilQueued(server, 3);
+  const int64_t bytes = server.server().bytes_in_flight();
+  grpc::ClientContext context;
+  context.set_deadline(system_clock::now() + std::chrono::minutes(2));
+  auto cancelled = EmbedLater(&server, RequestOf({"b", "c"}), &context);
+  WaitUntilQueued(server, 7);
+  EXPECT_GT(server.server().bytes_in_flight(), bytes);
+  context.TryCancel();
+  EXPECT_EQ(cancelled.get().status.error_code(), grpc::StatusCode::CANCELLED);
+  WaitUntilQueued(server, 3);
+  while (server.server().bytes_in_flight() != bytes) std::this_thread::yield();
+  server.engine().Unblock();
+  EXPECT_TRUE(first.get().status.ok());
+  EXPECT_TRUE(second.get().status.ok());
+}
+
 TEST(EmbedServiceTest, ExpiredCallCostsNoCompute) {
   TestServer server;
   auto first = Occupy(&server);

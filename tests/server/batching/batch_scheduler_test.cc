@@ -252,6 +252,64 @@ TEST_F(BatchSchedulerTest, CancelledSentenceCostsNoCompute) {
               ElementsAre(ElementsAre(ElementsAre("occupied"))));
 }
 
+TEST_F(BatchSchedulerTest, WithdrawnSentencesEndAtOnceAndOnlyThey) {
+  CountingObserver observer;
+  Start(/*workers=*/1, {}, &observer);
+  Occupy();
+  const TimePoint deadline =
+      std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  const Owner gone = OwnerOf({{"a"}, {"b"}});
+  const Owner stays = OwnerOf({{"c"}});  // Same client, same deadline.
+  const Owner later = OwnerOf({{"d"}});
+  ASSERT_THAT(Submit(stays, deadline), IsOk());
+  ASSERT_THAT(Submit(gone, deadline), IsOk());
+  ASSERT_THAT(Submit(later, deadline + std::chrono::nanoseconds(1)), IsOk());
+  scheduler_->Withdraw(0, deadline);  // Nobody was cancelled.
+  EXPECT_EQ(scheduler_->queued_sentences(), 4);
+  gone->Cancel();
+  later->Cancel();
+  scheduler_->Withdraw(1, deadline);  // Another client's.
+  EXPECT_EQ(scheduler_->queued_sentences(), 4);
+  scheduler_->Withdraw(0, deadline);
+  EXPECT_EQ(scheduler_->queued_sentences(), 2);
+  EXPECT_EQ(observer.cancelled, 2);
+  EXPECT_THAT(gone->end(0), StatusIs(absl::StatusCode::kCancelled, _));
+  EXPECT_THAT(gone->end(1), StatusIs(absl::StatusCode::kCancelled, _));
+  EXPECT_EQ(stays->num_ends(), 0);
+  EXPECT_EQ(later->num_ends(), 0);
+  engine_.Unblock();
+  scheduler_->Drain();
+  EXPECT_THAT(stays->end(0), IsOk());
+  EXPECT_EQ(gone->num_ends(), 2);
+  scheduler_.reset();  // Before the observer.
+}
+
+TEST_F(BatchSchedulerTest, WithdrawingRacingTheWorkersEndsEachSentenceOnce) {
+  Start(/*workers=*/2);
+  std::vector<Owner> owners(300);
+  const TimePoint start =
+      std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  const auto deadline_of = [&](size_t i) {
+    return start + std::chrono::milliseconds(i);
+  };
+  std::atomic<size_t> submitted{0};
+  std::thread canceller([&] {
+    for (size_t i = 0; i < owners.size(); ++i) {
+      while (submitted <= i) std::this_thread::yield();
+      owners[i]->Cancel();
+      scheduler_->Withdraw(i % 3, deadline_of(i));
+    }
+  });
+  for (size_t i = 0; i < owners.size(); ++i) {
+    owners[i] = OwnerOf({{"a"}, {"b"}});
+    EXPECT_THAT(Submit(owners[i], deadline_of(i), i % 3), IsOk());
+    ++submitted;
+  }
+  canceller.join();
+  scheduler_->Drain();
+  for (const Owner& owner : owners) EXPECT_EQ(owner->num_ends(), 2);
+}
+
 TEST_F(BatchSchedulerTest, ExpiredSentenceIsNeverRun) {
   Start(/*workers=*/1);
   const Owner owner = OwnerOf({{"late"}});
