@@ -19,6 +19,13 @@ constexpr double kResetsPerAnswer = 4;
 constexpr double kResetCredit = 1000;
 constexpr double kTrust = 100;
 
+// A caller may begin the next call as soon as it has the answer, but gRPC
+// counts one as over only when its threads have let go of it: a connection that
+// is always full has up to twice what it may have (measured, on a busy
+// machine). A flood may as well: it is held long before (kCrowd), and its
+// resets count.
+constexpr int64_t kOpenSlack = 4;
+
 // Bytes that made no request: while no call is open, all of them are control
 // frames. While calls are open they may be parts of requests.
 constexpr double kIdleBytes = 64 << 10;
@@ -128,7 +135,7 @@ void ConnectionAccount::JudgeCrowd(int64_t open_calls, TimePoint now) {
 Abuse ConnectionAccount::Judge(int64_t open_calls, TimePoint now,
                                bool struck) const {
   const bool strict = struck && seen_.calls_answered == 0;
-  if (open_calls > limits_.open_calls ||
+  if (open_calls > kOpenSlack * limits_.open_calls ||
       resets_ > (strict ? kResetsStrict : kResets)) {
     return Abuse::kResets;
   }

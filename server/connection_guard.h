@@ -39,8 +39,8 @@ class ConnectionAccount {
  public:
   struct Limits {
     int64_t message_bytes = 4 << 20;  // What one request may have.
-    // More open ones than this cannot be: they were reset, and are not let go
-    // of yet.
+    // What a caller may have open. Some times as many can only be reset ones
+    // that are not let go of yet; answered ones are, soon.
     int64_t open_calls = 1000;
   };
   ConnectionAccount(const Limits& limits, TimePoint now)

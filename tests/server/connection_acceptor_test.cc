@@ -2,16 +2,19 @@
 #include "server/connection_acceptor.h"
 
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/base/mutex.h"
 #include "tests/testing/raw_call.h"
 #include "tests/testing/test_server.h"
 
@@ -178,6 +181,69 @@ TEST(ConnectionAcceptorTest, HundredsOfUploadsAtOnceOnANewConnectionAreServed) {
   }
   EXPECT_EQ(server.server().acceptor()->stats().closed_for_resets, 0);
   EXPECT_EQ(server.server().acceptor()->stats().closed_for_frames, 0);
+}
+
+// Keeps so many calls open, each of which begins the next once it has ended.
+class BusyCaller {
+ public:
+  BusyCaller(v1::EmbeddingService::Stub* stub, int in_flight, int calls)
+      : stub_(stub), to_begin_(calls - in_flight), open_(in_flight) {
+    for (int i = 0; i < in_flight; ++i) Begin();
+  }
+  // Until all have ended: what ended otherwise than OK or refused.
+  std::vector<std::string> Wait() {
+    MutexLock lock(&mu_);
+    while (open_ > 0) ended_.Wait(&mu_);
+    return failures_;
+  }
+
+ private:
+  struct Call {
+    grpc::ClientContext context;
+    v1::EmbedResponse response;
+  };
+
+  void Begin() {
+    auto call = std::make_shared<Call>();
+    stub_->async()->Embed(&call->context, &request_, &call->response,
+                          [this, call](const grpc::Status& status) {
+                            const bool refused =
+                                call->context.GetServerTrailingMetadata().count(
+                                    "grpc-retry-pushback-ms") > 0;
+                            if (End(refused ? grpc::Status::OK : status))
+                              Begin();
+                          });
+  }
+  // Whether another one is to begin.
+  bool End(const grpc::Status& status) {
+    MutexLock lock(&mu_);
+    if (!status.ok()) failures_.push_back(status.error_message());
+    if (to_begin_-- > 0) return true;
+    if (--open_ == 0) ended_.NotifyAll();
+    return false;
+  }
+
+  v1::EmbeddingService::Stub* const stub_;
+  const v1::EmbedRequest request_ = RequestOf({"a"});
+  Mutex mu_;
+  CondVar ended_;
+  int to_begin_ ABSL_GUARDED_BY(mu_);
+  int open_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> failures_ ABSL_GUARDED_BY(mu_);
+};
+
+// gRPC lets the next call begin before it has let go of the one that ended.
+TEST(ConnectionAcceptorTest, AConnectionThatIsAlwaysFullIsServed) {
+  for (const int limit : {10, 100}) {
+    ServerOptions options = TestServer::Options();
+    options.connection.max_concurrent_streams = limit;
+    TestServer server(options);
+    const auto stub = v1::EmbeddingService::NewStub(server.NewChannel());
+    BusyCaller caller(stub.get(), /*in_flight=*/3 * limit, /*calls=*/5000);
+    EXPECT_THAT(caller.Wait(), ::testing::IsEmpty());
+    EXPECT_EQ(server.server().acceptor()->stats().closed_for_resets, 0);
+    EXPECT_EQ(server.server().acceptor()->stats().closed_for_frames, 0);
+  }
 }
 
 TEST(ConnectionAcceptorTest, ManyCallsLargeOnesAndCancelledOnesAreServed) {

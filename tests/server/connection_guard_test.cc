@@ -80,10 +80,17 @@ TEST_F(ConnectionAccountTest, ACallerWhoWasServedMayGiveUpAllItsCallsAtOnce) {
 }
 
 TEST_F(ConnectionAccountTest, ResetCallsThatAreNotLetGoOfCountAsWell) {
-  use_.calls_started = 1000;  // So many a connection may have open.
+  use_.calls_started = 4000;  // Four times what a connection may have open.
   EXPECT_EQ(Step(), Abuse::kNone);
-  use_.calls_started = 1001;
+  use_.calls_started = 4001;
   EXPECT_EQ(Step(), Abuse::kResets);
+}
+
+TEST_F(ConnectionAccountTest, AnsweredCallsThatAreNotLetGoOfAreUse) {
+  use_.calls_started = 3000;  // A thousand open, and as many answered, twice.
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(Answer(1000, 200000), Abuse::kNone);
+  }
 }
 
 TEST_F(ConnectionAccountTest, CallsThatBeginFasterThanTheyAreHeardOfAreACrowd) {
