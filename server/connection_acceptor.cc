@@ -39,13 +39,13 @@ constexpr int kPorters = 2;
 constexpr int64_t kWake = -1;
 constexpr int64_t kListener = -2;  // Less the descriptor.
 
-// Some are left for files, the probes' port and gRPC itself.
-int AffordableConnections() {
+// Some are left for files and gRPC itself.
+int AffordableConnections(int reserved) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 100;
   const auto all =
       static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, rlim_t{1} << 30));
-  return static_cast<int>(std::max<int64_t>(all - all / 8 - 40, 1));
+  return static_cast<int>(std::max<int64_t>(all - all / 8 - 40 - reserved, 1));
 }
 
 ConnectionWatch::Options WatchOptions(
@@ -62,7 +62,8 @@ absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> ConnectionAcceptor::Listen(
     const std::string& address, const Options& options) {
   Options affordable = options;
   affordable.max_connections =
-      std::min(options.max_connections, AffordableConnections());
+      std::min(options.max_connections,
+               AffordableConnections(options.reserved_descriptors));
   std::unique_ptr<ConnectionAcceptor> acceptor(
       new ConnectionAcceptor(affordable));
   absl::Status status;

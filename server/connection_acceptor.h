@@ -30,6 +30,8 @@ class ConnectionAcceptor {
  public:
   struct Options {
     int max_connections = 10000;
+    // File descriptors that others of this process may need for connections.
+    int reserved_descriptors = 0;
     // Close what is abused. Needs GRPC_ARG_ENABLE_CHANNELZ of the server, and
     // CountCalls(open_calls()).
     bool guard = true;

@@ -12,6 +12,8 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/resource_quota.h"
 #include "server/health.h"
+#include "server/metrics/metrics_endpoint.h"
+#include "server/probe_server.h"
 #include "server/server_credentials.h"
 
 namespace elmo {
@@ -107,6 +109,12 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(
   } else {
     ConnectionAcceptor::Options limits;
     limits.max_connections = options.connection.max_connections;
+    if (!options.security.probe_listen.empty()) {
+      limits.reserved_descriptors += ProbeServer::kMaxConnections;
+    }
+    if (!options.metrics_listen.empty()) {
+      limits.reserved_descriptors += MetricsEndpoint::kMaxConnections;
+    }
     limits.guard = options.connection.guard_connections;
     limits.max_message_bytes = options.limits.max_request_bytes;
     limits.max_calls = options.connection.max_concurrent_streams;

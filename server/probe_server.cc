@@ -1,8 +1,10 @@
 #include "server/probe_server.h"
 
+#include <chrono>
+#include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 #include "grpcpp/resource_quota.h"
 #include "server/health.h"
 
@@ -26,29 +28,38 @@ absl::StatusOr<std::unique_ptr<ProbeServer>> ProbeServer::Start(
     const std::string& address) {
   Health::Enable();
   std::unique_ptr<ProbeServer> probe(new ProbeServer);
+  ConnectionAcceptor::Options limits;
+  limits.max_connections = kMaxConnections;
+  limits.guard = false;
+  ELMO_ASSIGN_OR_RETURN(probe->acceptor_,
+                        ConnectionAcceptor::Listen(address, limits));
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 4096);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 10);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 60000);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5000);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
   grpc::ResourceQuota quota("elmo-server probes");
   quota.Resize(size_t{16} << 20);
   builder.SetResourceQuota(quota);
   builder.SetOption(std::make_unique<NoPlugins>());
   builder.RegisterCallbackGenericService(&probe->nothing_);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(),
-                           &probe->port_);
+  using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  auto connections = builder.experimental().AddExternalConnectionAcceptor(
+      Type::FROM_FD, grpc::InsecureServerCredentials());
   probe->server_ = builder.BuildAndStart();
-  if (probe->server_ == nullptr || probe->port_ == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", address,
-        " for probes: the address is in use, not this machine's, or not "
-        "permitted"));
+  if (probe->server_ == nullptr) {
+    return absl::UnavailableError("cannot start the server for probes");
   }
+  probe->acceptor_->Start(std::move(connections));
   return probe;
+}
+
+ProbeServer::~ProbeServer() {
+  if (server_ == nullptr) return;
+  acceptor_->Stop();
+  server_->Shutdown(std::chrono::system_clock::now());
 }
 
 }  // namespace elmo

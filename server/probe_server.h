@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/grpcpp.h"
+#include "server/connection_acceptor.h"
 
 namespace elmo {
 
@@ -15,21 +16,26 @@ namespace elmo {
 // small: it is for a few callers with a few bytes.
 class ProbeServer {
  public:
+  // At a time; more are closed at once.
+  static constexpr int kMaxConnections = 64;
+
   // UNAVAILABLE where it cannot listen on `address`; port 0 finds a free one.
   static absl::StatusOr<std::unique_ptr<ProbeServer>> Start(
       const std::string& address);
+  // Cancels what is open: a Watch has no end of its own.
+  ~ProbeServer();
 
   // For Health to tell the state.
   grpc::Server* server() { return server_.get(); }
-  int port() const { return port_; }
+  int port() const { return acceptor_->port(); }
 
  private:
   ProbeServer() = default;
 
   // Refuses every method: gRPC wants a service besides its own.
   grpc::CallbackGenericService nothing_;
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;  // Last: ends before its service.
+  std::unique_ptr<grpc::Server> server_;          // Ends before its service.
+  std::unique_ptr<ConnectionAcceptor> acceptor_;  // Last: stops before it.
 };
 
 }  // namespace elmo

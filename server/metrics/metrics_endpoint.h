@@ -18,6 +18,9 @@ namespace elmo {
 // Thread-compatible.
 class MetricsEndpoint {
  public:
+  // Accepted at a time; more wait in the system's queue.
+  static constexpr int kMaxConnections = 32;
+
   // `listen`: HOST:PORT, HOST being an address; port 0: one that is free.
   // UNAVAILABLE where it cannot be listened on. Shares what it needs of
   // `metrics`.

@@ -2,11 +2,18 @@
 // lack, what it asks for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
+#include "server/metrics/metrics_endpoint.h"
+#include "server/probe_server.h"
 #include "server/server.h"
 #include "tests/core/model/temporary_directory.h"
 #include "tests/testing/certificate_maker.h"
@@ -282,6 +289,9 @@ TEST_F(SecureServerTest, ProbePortAnswersHealthAsTheMainOneAndNothingElse) {
         "/elmo.v1.EmbeddingService/ListModels", kReflect, kChannelz}) {
     EXPECT_EQ(CodeOf(probe, method), grpc::StatusCode::UNIMPLEMENTED) << method;
   }
+  RawCall watch(probe, "/grpc.health.v1.Health/Watch");  // Holds up nothing.
+  ASSERT_TRUE(watch.Write(HealthRequest("")));
+  ASSERT_TRUE(watch.Read().has_value());
   std::thread stopping([&] { server.server().Shutdown(); });
   while (HealthOf(probe, "readiness") == "SERVING") std::this_thread::yield();
   EXPECT_EQ(HealthOf(probe, "readiness"), "NOT_SERVING");
@@ -305,6 +315,76 @@ TEST_F(SecureServerTest, ConnectionsOverTheLimitAreClosedUntilOthersEnd) {
   channels.pop_back();
   while (!Embed(server.NewChannel()).ok()) std::this_thread::yield();
   EXPECT_TRUE(Embed(channels[0]).ok());
+}
+
+// This process may open so many descriptors.
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(rlim_t count) {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit less = {count, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &less), 0);
+  }
+  ~DescriptorLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_ = {};
+};
+
+// Connects until there is no descriptor left.
+std::vector<int> TakeAllDescriptors(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::vector<int> sockets;
+  for (;;) {
+    const int silent = socket(AF_INET, SOCK_STREAM, 0);
+    if (silent < 0) return sockets;
+    sockets.push_back(silent);
+    EXPECT_EQ(connect(silent, reinterpret_cast<const sockaddr*>(&address),
+                      sizeof(address)),
+              0);
+  }
+}
+
+// Whose listener gRPC would give up for ever.
+TEST_F(SecureServerTest, ProbePortAnswersAgainAfterTheDescriptorsRanOut) {
+  options_.security.probe_listen = "127.0.0.1:0";
+  TestServer server(options_);
+  const int port = server.server().probe_port();
+  const auto probe = [port] {
+    return grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                               grpc::InsecureChannelCredentials());
+  };
+  EXPECT_EQ(HealthOf(probe(), ""), "SERVING");
+  EXPECT_TRUE(Embed(server.channel()).ok());
+  {
+    const DescriptorLimit limit(400);
+    const std::vector<int> sockets = TakeAllDescriptors(port);
+    EXPECT_GT(sockets.size(), 2 * size_t{ProbeServer::kMaxConnections});
+    // While the port's listener meets that.
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(Embed(server.channel()).ok());
+    for (const int silent : sockets) close(silent);
+  }
+  const auto again = probe();
+  ASSERT_TRUE(again->WaitForConnected(std::chrono::system_clock::now() +
+                                      std::chrono::seconds(30)));
+  EXPECT_EQ(HealthOf(again, ""), "SERVING");
+}
+
+TEST_F(SecureServerTest, ProbesAndMetricsHaveDescriptorsOfTheirOwn) {
+  const DescriptorLimit limit(400);
+  const auto max_connections = [this] {
+    return TestServer(options_).server().acceptor()->max_connections();
+  };
+  const int alone = max_connections();
+  EXPECT_LT(alone, 400);
+  options_.security.probe_listen = "127.0.0.1:0";
+  EXPECT_EQ(max_connections(), alone - ProbeServer::kMaxConnections);
+  options_.metrics_listen = "127.0.0.1:0";
+  EXPECT_EQ(max_connections(), alone - ProbeServer::kMaxConnections -
+                                   MetricsEndpoint::kMaxConnections);
 }
 
 TEST_F(SecureServerTest, ProbePortInUseIsAnErrorThatNamesTheAddress) {
