@@ -5,18 +5,28 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "core/base/status_macros.h"
 #include "elmo/v1/embedding.pb.h"
+#include "grpc/grpc_security.h"
 #include "grpc/support/time.h"
 #include "server/grpc_message.h"
 #include "server/message_size.h"
 
 namespace elmo {
 
-ClientId ClientOf(const grpc::CallbackServerContext& rpc) {
+ClientId ClientOf(grpc::CallbackServerContext* rpc) {
+  const std::string peer = rpc->peer();
+  if (absl::StartsWith(peer, "unix:")) {
+    // Callers have no names there, but every connection has its own state of
+    // security, also without any; the calls hold it until they are over.
+    grpc_auth_context* connection = grpc_call_auth_context(rpc->c_call());
+    grpc_auth_context_release(connection);
+    return std::hash<grpc_auth_context*>()(connection);
+  }
   // Address and port: two connections of a machine differ. Should two names
   // have the same hash, the two share a share.
-  return std::hash<std::string>()(rpc.peer());
+  return std::hash<std::string>()(peer);
 }
 
 TimePoint DeadlineOf(const grpc::CallbackServerContext& rpc, TimePoint now,

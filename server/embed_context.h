@@ -24,7 +24,7 @@ struct EmbedContext {
 };
 
 // The connection that a call came over.
-ClientId ClientOf(const grpc::CallbackServerContext& rpc);
+ClientId ClientOf(grpc::CallbackServerContext* rpc);
 
 // The call's deadline by the steady clock; `now` + `default_deadline` where it
 // has none.

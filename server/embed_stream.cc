@@ -25,7 +25,7 @@ EmbedStream::EmbedStream(const EmbedContext& context,
                          grpc::CallbackServerContext* rpc)
     : context_(context),
       rpc_(rpc),
-      client_(ClientOf(*rpc)),
+      client_(ClientOf(rpc)),
       stall_guard_(rpc, context.stall_timeout),
       record_(context.observers, RpcMethod::kEmbedStream, rpc) {
   context_.in_flight->CallStarted();

@@ -362,6 +362,39 @@ TEST(EmbedServiceTest, MemoryInFlightIsLimited) {
   EXPECT_TRUE(second.get().status.ok());
 }
 
+// Where gRPC has one name for all callers.
+TEST(EmbedServiceTest, ConnectionsOfAUnixSocketAreCallersOfTheirOwn) {
+  ServerOptions options = TestServer::Options();
+  options.listen = "unix:" + ::testing::TempDir() + "elmo_embed_test.sock";
+  options.limits.max_request_bytes = 1000;
+  options.limits.max_response_bytes = 1000;
+  options.max_bytes_in_flight_per_connection = 4000;
+  TestServer server(options);
+  const v1::EmbedRequest large = RequestOf(std::vector<std::string>(31, "w"));
+  auto first = Occupy(&server);
+  auto second = EmbedLater(&server, large);
+  WaitUntilQueued(server, 33);
+  EXPECT_THAT(Embed(&server, large).status.error_message(),
+              HasSubstr("limit is 4000"));
+  const auto other = v1::EmbeddingService::NewStub(server.NewChannel());
+  grpc::ClientContext context;
+  v1::EmbedResponse response;
+  std::promise<grpc::Status> end;
+  std::future<grpc::Status> ended = end.get_future();
+  other->async()->Embed(
+      &context, &large, &response,
+      [&end](const grpc::Status& status) { end.set_value(status); });
+  while (server.server().scheduler().queued_tokens() < 66 &&
+         ended.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    std::this_thread::yield();
+  }
+  server.engine().Unblock();
+  const grpc::Status status = ended.get();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_TRUE(first.get().status.ok());
+  EXPECT_TRUE(second.get().status.ok());
+}
+
 TEST(EmbedServiceTest, EngineFailureIsInternalAndTheServerGoesOn) {
   TestServer server;
   server.engine().FailWith(absl::InternalError("broken"));
