@@ -20,10 +20,12 @@
 namespace elmo {
 namespace {
 
-// A scraper or two at a time; one that does not read holds its thread for
-// kTimeoutMs.
-constexpr char kThreads[] = "2";
-constexpr char kTimeoutMs[] = "10000";
+// A scraper or two at a time, and some that say nothing: each of those holds
+// its thread for kTimeoutMs, until it is cut off.
+constexpr char kThreads[] = "8";
+constexpr char kTimeoutMs[] = "1000";
+// Accepted ones that wait for a thread.
+constexpr char kQueue[] = "16";
 constexpr std::chrono::milliseconds kKnockInterval(2);
 
 // "127.0.0.1" of "127.0.0.1:80", "::1" of "[::1]:80".
@@ -84,9 +86,10 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Create(
   std::unique_ptr<MetricsEndpoint> endpoint(
       new MetricsEndpoint(listen, metrics));
   try {
-    endpoint->exposer_ = std::make_unique<prometheus::Exposer>(
-        std::vector<std::string>{"listening_ports", listen, "num_threads",
-                                 kThreads, "request_timeout_ms", kTimeoutMs});
+    endpoint->exposer_ =
+        std::make_unique<prometheus::Exposer>(std::vector<std::string>{
+            "listening_ports", listen, "num_threads", kThreads,
+            "request_timeout_ms", kTimeoutMs, "connection_queue", kQueue});
     endpoint->exposer_->RegisterCollectable(endpoint->series_->registry);
     endpoint->exposer_->RegisterCollectable(endpoint->series_->sampled);
     endpoint->port_ = endpoint->exposer_->GetListeningPorts().at(0);

@@ -2,12 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
 #include <iterator>
 #include <regex>
 #include <set>
+#include <vector>
 
 #include "tests/testing/scrape.h"
 #include "tests/testing/status_matchers.h"
@@ -34,6 +38,32 @@ TEST(MetricsEndpointTest, ServesTheMetricsAndNothingElse) {
   for (const char* path : {"/", "/etc/passwd", "/../../etc/passwd"}) {
     EXPECT_THAT(HttpGet(endpoint->port(), path), HasSubstr(" 404 ")) << path;
   }
+}
+
+int ConnectTo(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int connection = socket(AF_INET, SOCK_STREAM, 0);
+  EXPECT_EQ(connect(connection, reinterpret_cast<const sockaddr*>(&address),
+                    sizeof(address)),
+            0);
+  return connection;
+}
+
+// More than there are threads, so that they have to be cut off.
+TEST(MetricsEndpointTest, ConnectionsThatSayNothingDoNotBlockScrapes) {
+  const ServerMetrics metrics({});
+  const auto endpoint = Listen(metrics, "127.0.0.1:0");
+  ASSERT_NE(endpoint, nullptr);
+  std::vector<int> silent(20);
+  for (int& connection : silent) connection = ConnectTo(endpoint->port());
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(Scrape(endpoint->port())["elmo_sentences_expired_total"], 0);
+  // A Prometheus waits so long.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  for (const int connection : silent) close(connection);
 }
 
 TEST(MetricsEndpointTest, PortInUseIsAnErrorThatNamesTheAddress) {
