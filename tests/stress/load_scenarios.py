@@ -74,35 +74,42 @@ def poisson(context):
 
 def flooding_caller(context):
     """One caller sends 95 % of 150 % of the capacity, in the longest sentences
-    that are invented; small callers send the rest."""
+    that are invented, with deadlines and without; small callers send the
+    rest."""
     seconds = context.settings.seconds
     small = ("--rate", context.rate(0.075), "--mean-length", 20,
              "--connections", 8, "--distinct", 64, "--verify-share", 0.1)
+    checks = []
     with context.server() as server:
         before = context.measure_capacity(server)
         alone = context.bench(server, *small, "--duration", seconds + 1)
-        flood = context.load(server, "--rate", context.rate(1.425, 256),
-                             "--mean-length", 256, "--spread", 0,
-                             "--max-length", 256, "--connections", 1,
-                             "--duration", seconds + context.deadline + 4,
-                             "--warm-up", context.deadline, "--deadline",
-                             context.deadline, "--distinct", 16)
-        beside = context.bench(server, *small, "--duration",
-                               seconds + context.deadline, "--deadline",
-                               context.deadline, "--warm-up", context.deadline)
-        flood = flood.result()
-        capacity = (before + context.measure_capacity(server)) / 2
-    return [
-        at_most("small callers' p99 / alone",
-                ratio(beside["answered"]["p99_ms"],
-                      alone["answered"]["p99_ms"]), 2),
-        equal("small callers not answered",
-              beside["offered"] - beside["outcomes"]["ok"], 0),
-        at_least("goodput of all / capacity",
-                 ratio(flood["goodput_tokens_per_second"] +
-                       beside["goodput_tokens_per_second"], capacity), 0.9),
-        same_bits(flood, beside),
-    ]
+        for name, deadline in (("", ("--deadline", context.deadline)),
+                               ("no deadlines: ", ())):
+            flood = context.load(server, "--rate", context.rate(1.425, 256),
+                                 "--mean-length", 256, "--spread", 0,
+                                 "--max-length", 256, "--connections", 1,
+                                 "--duration", seconds + context.deadline + 4,
+                                 "--warm-up", context.deadline, *deadline,
+                                 "--distinct", 16)
+            beside = context.bench(server, *small, "--duration",
+                                   seconds + context.deadline, "--deadline",
+                                   context.deadline, "--warm-up",
+                                   context.deadline)
+            flood = flood.result()
+            capacity = (before + context.measure_capacity(server)) / 2
+            checks += [
+                at_most(f"{name}small callers' p99 / alone",
+                        ratio(beside["answered"]["p99_ms"],
+                              alone["answered"]["p99_ms"]), 2),
+                equal(f"{name}small callers not answered",
+                      beside["offered"] - beside["outcomes"]["ok"], 0),
+                at_least(f"{name}goodput of all / capacity",
+                         ratio(flood["goodput_tokens_per_second"] +
+                               beside["goodput_tokens_per_second"], capacity),
+                         0.9),
+                same_bits(flood, beside, what=f"{name}wrong bits"),
+            ]
+    return checks
 
 
 def random_deadlines(context):
