@@ -79,23 +79,42 @@ void CallRecord::Answered(const EmbedJob::Timings& timings,
 }
 
 void CallRecord::End(const absl::Status& status) {
+  End(status, std::chrono::steady_clock::now());
+}
+
+void CallRecord::EndedOk(TimePoint answered) {
+  End(absl::OkStatus(), answered);
+}
+
+void CallRecord::Stalled() {
+  const absl::Status status =
+      absl::CancelledError("ended by --stall-timeout: the answer was not read");
+  if (observers_.metrics != nullptr) observers_.metrics->AnswerStalled();
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (ended_ && observers_.log != nullptr) {
+    observers_.log->Write(Report(status, now), now);
+  }
+  End(status, now);
+}
+
+void CallRecord::End(const absl::Status& status, TimePoint end) {
   if (ended_.exchange(true)) return;
   // gRPC cancels a call whose deadline passes.
   const bool late = absl::IsCancelled(status) &&
                     rpc_->deadline() <= std::chrono::system_clock::now();
-  const CallReport report =
-      Report(late ? absl::DeadlineExceededError(status.message()) : status);
+  const CallReport report = Report(
+      late ? absl::DeadlineExceededError(status.message()) : status, end);
   if (observers_.metrics != nullptr) observers_.metrics->CallEnded(report);
   if (observers_.log != nullptr) {
     observers_.log->Write(report, received_ + report.duration);
   }
 }
 
-CallReport CallRecord::Report(const absl::Status& status) const {
+CallReport CallRecord::Report(const absl::Status& status, TimePoint end) const {
   CallReport report;
   report.method = method_;
   report.status = status;
-  report.duration = std::chrono::steady_clock::now() - received_;
+  report.duration = end - received_;
   report.queue_time = std::chrono::nanoseconds(queue_ns_);
   report.compute_time = std::chrono::nanoseconds(compute_ns_);
   report.sentences = sentences_;

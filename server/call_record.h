@@ -44,9 +44,15 @@ class CallRecord {
   // The call is about to be finished so: call it once, right before Finish(),
   // so that whoever has the answer finds it counted.
   void End(const absl::Status& status);
+  // The same where that is known only later: it took until `answered`.
+  void EndedOk(TimePoint answered);
+  // The call is about to be cancelled: its answer is not read. Counted and
+  // logged so even where it was taken for answered.
+  void Stalled();
 
  private:
-  CallReport Report(const absl::Status& status) const;
+  void End(const absl::Status& status, TimePoint end);
+  CallReport Report(const absl::Status& status, TimePoint end) const;
 
   const CallObservers observers_;
   const RpcMethod method_;

@@ -264,7 +264,7 @@ void AddLoadFlags(ServerOptions* options, Flags* flags) {
               "The same for one connection, so that a slow reader does not "
               "take the memory of others");
   flags->Time("stall-timeout", &options->stall_timeout,
-              "An answer that a client does not read for so long ends its "
+              "An answer of which a client takes nothing for so long ends its "
               "call");
 }
 

@@ -290,6 +290,18 @@ int ConnectionAcceptor::connections() {
   return static_cast<int>(places_.size());
 }
 
+std::optional<TcpConnection> ConnectionAcceptor::Find(
+    const std::string& peer) const {
+  MutexLock lock(&mu_);
+  for (const auto& [id, place] : places_) {
+    // An old one of this name may still be in the table.
+    if (place.connection.peer == peer && place.connection.IsOpen()) {
+      return place.connection;
+    }
+  }
+  return std::nullopt;
+}
+
 ConnectionAcceptor::Stats ConnectionAcceptor::stats() const {
   Stats stats;
   stats.closed_for_resets = watch_.closed_for_resets();

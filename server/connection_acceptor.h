@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -65,6 +66,9 @@ class ConnectionAcceptor {
   int max_connections() const { return options_.max_connections; }
   // Open ones, counted now.
   int connections();
+  // The one that gRPC knows by this name; nullopt where it has ended. Looks at
+  // all of them.
+  std::optional<TcpConnection> Find(const std::string& peer) const;
   Stats stats() const;
 
  private:

@@ -9,6 +9,13 @@
 #include "server/response_builder.h"
 
 namespace elmo {
+namespace {
+
+// Goes out without the client's reading it: HTTP/2's first window of a call.
+// Whether a longer answer gets through is known only when it has left.
+constexpr size_t kUnreadBytes = 65535;
+
+}  // namespace
 
 EmbedCall::EmbedCall(const EmbedContext& context,
                      grpc::CallbackServerContext* rpc,
@@ -19,8 +26,8 @@ EmbedCall::EmbedCall(const EmbedContext& context,
       client_(ClientOf(rpc)),
       received_(std::chrono::steady_clock::now()),
       deadline_(DeadlineOf(*rpc, received_, context.default_deadline)),
-      stall_guard_(rpc, context.stall_timeout),
-      record_(context.observers, RpcMethod::kEmbed, rpc) {
+      record_(context.observers, RpcMethod::kEmbed, rpc),
+      stall_guard_(context.stall, rpc, [this] { record_.Stalled(); }) {
   context_.in_flight->CallStarted();
 }
 
@@ -77,8 +84,10 @@ void EmbedCall::JobDone(const absl::Status& status) {
   }
   record_.Answered(job_->timings(), static_cast<int64_t>(response_->Length()));
   if (result.ok()) {
-    record_.End(result);
-    stall_guard_.Arm();
+    answered_ = std::chrono::steady_clock::now();
+    // Whoever has the answer finds it counted.
+    if (response_->Length() <= kUnreadBytes) record_.EndedOk(answered_);
+    stall_guard_.Arm(context_.in_flight->bytes(client_));
     Finish(grpc::Status::OK);
   } else {
     Fail(result);
@@ -94,6 +103,7 @@ void EmbedCall::Fail(const absl::Status& status) {
 }
 
 void EmbedCall::OnCancel() {
+  cancelled_ = true;
   if (job_ == nullptr) return;
   job_->Cancel();
   // What it holds is for others now, also while all workers are busy.
@@ -102,6 +112,12 @@ void EmbedCall::OnCancel() {
 
 void EmbedCall::OnDone() {
   stall_guard_.Disarm();
+  // Unless it was told before.
+  if (cancelled_) {
+    record_.End(absl::CancelledError("cancelled by the caller"));
+  } else {
+    record_.EndedOk(answered_);
+  }
   context_.in_flight->Release(client_, reserved_bytes_);
   context_.in_flight->CallEnded();
   delete this;

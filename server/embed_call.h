@@ -1,6 +1,7 @@
 #ifndef ELMO_SERVER_EMBED_CALL_H_
 #define ELMO_SERVER_EMBED_CALL_H_
 
+#include <atomic>
 #include <memory>
 
 #include "grpcpp/grpcpp.h"
@@ -35,9 +36,11 @@ class EmbedCall final : public grpc::ServerUnaryReactor {
   const ClientId client_;
   const TimePoint received_;
   const TimePoint deadline_;
-  StallGuard stall_guard_;
   CallRecord record_;
+  StallGuard stall_guard_;
   int64_t reserved_bytes_ = 0;
+  TimePoint answered_{};
+  std::atomic<bool> cancelled_{false};
   // Set in Start() or never; gRPC calls OnCancel() only after that.
   std::shared_ptr<EmbedJob> job_;
 };

@@ -7,6 +7,7 @@
 #include "server/embed_plan.h"
 #include "server/in_flight.h"
 #include "server/request_validator.h"
+#include "server/stall_guard.h"
 
 namespace elmo {
 
@@ -17,8 +18,8 @@ struct EmbedContext {
   InFlight* in_flight = nullptr;
   // For callers that set no deadline.
   Duration default_deadline{};
-  // See StallGuard.
-  Duration stall_timeout{};
+  // For answers that their client does not read.
+  StallGuard::Options stall;
   // Who is told about calls.
   CallObservers observers;
 };

@@ -26,8 +26,8 @@ EmbedStream::EmbedStream(const EmbedContext& context,
     : context_(context),
       rpc_(rpc),
       client_(ClientOf(rpc)),
-      stall_guard_(rpc, context.stall_timeout),
-      record_(context.observers, RpcMethod::kEmbedStream, rpc) {
+      record_(context.observers, RpcMethod::kEmbedStream, rpc),
+      stall_guard_(context.stall, rpc, [this] { record_.Stalled(); }) {
   context_.in_flight->CallStarted();
 }
 
@@ -363,7 +363,7 @@ void EmbedStream::Do(const Actions& actions) {
     return;
   }
   if (actions.write != nullptr) {
-    stall_guard_.Arm();
+    stall_guard_.Arm(context_.in_flight->bytes(client_));
     StartWrite(actions.write);
   }
   if (actions.read) StartRead(&request_);

@@ -105,9 +105,8 @@ class EmbedStream final
   const EmbedContext context_;
   grpc::CallbackServerContext* const rpc_;
   const ClientId client_;
-  StallGuard
-      stall_guard_;  // Armed while a write runs; by one thread at a time.
   CallRecord record_;
+  StallGuard stall_guard_;             // Armed while a write runs.
   grpc::ByteBuffer request_;           // gRPC's while a read runs.
   std::shared_ptr<EmbedStream> self_;  // From Start() to OnDone().
 

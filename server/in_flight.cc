@@ -79,6 +79,12 @@ int64_t InFlight::bytes() const {
   return running_.bytes + waiting_.bytes;
 }
 
+int64_t InFlight::bytes(ClientId client) const {
+  MutexLock lock(&mu_);
+  const auto found = bytes_by_client_.find(client);
+  return found == bytes_by_client_.end() ? 0 : found->second;
+}
+
 bool InFlight::WaitUntilIdle(TimePoint deadline) const {
   MutexLock lock(&mu_);
   while (calls_ > 0) {

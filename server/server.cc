@@ -83,7 +83,13 @@ absl::Status Server::Start() {
   context.in_flight = &in_flight_;
   context.default_deadline = options_.default_deadline;
   context.observers = {&metrics_, &access_log_};
-  context.stall_timeout = options_.stall_timeout;
+  context.stall.timeout = options_.stall_timeout;
+  context.stall.find_connection =
+      [this](const std::string& peer) -> std::optional<TcpConnection> {
+    const ConnectionAcceptor* const acceptor = connections_.load();
+    if (acceptor == nullptr) return std::nullopt;
+    return acceptor->Find(peer);
+  };
   service_ = std::make_unique<EmbedService>(context, &streams_);
   ELMO_RETURN_IF_ERROR(StartMetrics());
   return Listen();

@@ -60,7 +60,7 @@ struct ServerOptions {
   // Memory of requests and answers from arrival until sent.
   int64_t max_bytes_in_flight = int64_t{512} << 20;
   int64_t max_bytes_in_flight_per_connection = int64_t{256} << 20;
-  // An answer that the client does not read for this long ends its call.
+  // An answer of which the client takes nothing for this long ends its call.
   std::chrono::milliseconds stall_timeout = std::chrono::seconds(30);
   bool reflection = true;
   bool channelz = false;

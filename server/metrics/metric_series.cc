@@ -74,6 +74,9 @@ void ServerMetrics::Series::AddCalls() {
                 "Valid requests that were turned away without being run",
                 {{"reason", ReasonName(static_cast<RefusalReason>(r))}});
   }
+  answers_stalled = Counter("elmo_answers_stalled_total",
+                            "Answers that were not read: their calls were "
+                            "ended by --stall-timeout");
   sentences = Counter("elmo_sentences_total", "Sentences of valid requests");
   tokens = Counter("elmo_tokens_total",
                    "Tokens of valid requests, boundaries not counted");

@@ -31,6 +31,7 @@ class ServerMetrics::Series {
   std::array<prometheus::Histogram*, kRpcMethods> request_duration;
   std::array<prometheus::Gauge*, kRpcMethods> calls_open;
   std::array<prometheus::Counter*, kRefusalReasons> refused;
+  prometheus::Counter* answers_stalled;
   prometheus::Counter* sentences;
   prometheus::Counter* tokens;
   prometheus::Counter* request_bytes;

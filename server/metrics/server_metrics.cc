@@ -78,6 +78,8 @@ void ServerMetrics::RequestAccepted(int64_t sentences, int64_t tokens,
   }
 }
 
+void ServerMetrics::AnswerStalled() { series_->answers_stalled->Increment(); }
+
 void ServerMetrics::ModelsReloaded(bool ok) {
   (ok ? series_->model_reloads : series_->model_reload_failures)->Increment();
 }

@@ -93,6 +93,9 @@ class ServerMetrics final : public BatchObserver {
   // A valid request was turned away.
   void Refused(RefusalReason reason);
 
+  // A call is ended because its client does not read the answer.
+  void AnswerStalled();
+
   // The models were loaded again: taken into use, or not.
   void ModelsReloaded(bool ok);
 

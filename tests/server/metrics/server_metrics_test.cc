@@ -66,7 +66,8 @@ TEST(ServerMetricsTest, AllSeriesExistFromTheStartAtZero) {
               0);
   }
   for (const char* series :
-       {"elmo_sentences_total",
+       {"elmo_answers_stalled_total",
+        "elmo_sentences_total",
         "elmo_tokens_total",
         "elmo_request_bytes_total",
         "elmo_response_bytes_total",
