@@ -113,6 +113,7 @@ LoadFigures Server::ReadLoad() const {
   const Security::Stats security = security_->stats();
   load.certificate_changes = security.certificate_changes;
   load.certificate_failures = security.certificate_failures;
+  load.token_failures = security.token_failures;
   load.unauthenticated_calls = security.unauthenticated_calls;
   load.oversized_metadata_calls = security.oversized_metadata_calls;
   if (security.certificate_expires.has_value()) {

@@ -38,6 +38,8 @@ struct LoadFigures {
   // Changed certificates taken into use, and attempts that were refused.
   int64_t certificate_changes = 0;
   int64_t certificate_failures = 0;
+  // Likewise of tokens.
+  int64_t token_failures = 0;
   // Seconds since 1970; infinite without TLS.
   double certificate_expiry = std::numeric_limits<double>::infinity();
   // Calls turned away before they were read.

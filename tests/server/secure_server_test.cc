@@ -18,6 +18,7 @@
 #include "tests/core/model/temporary_directory.h"
 #include "tests/testing/certificate_maker.h"
 #include "tests/testing/raw_call.h"
+#include "tests/testing/scrape.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/test_server.h"
 
@@ -247,6 +248,17 @@ TEST_F(SecureServerTest, ReloadedTokensHoldFromTheNextCallOn) {
   EXPECT_EQ(Embed(channel, "Bearer " + kToken).error_code(),
             grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_TRUE(Embed(channel, "Bearer " + next).ok());
+}
+
+TEST_F(SecureServerTest, TokensThatCannotBeUsedAreCountedAndTheOldOnesStay) {
+  SwitchOnTokens();
+  TestServer server(options_);
+  WriteFile(options_.security.auth_tokens_file, "short");
+  EXPECT_FALSE(server.server().security().Reload().ok());
+  EXPECT_TRUE(Embed(server.NewChannel(), "Bearer " + kToken).ok());
+  const Metrics m = ParseMetrics(server.server().metrics().Text());
+  EXPECT_EQ(m["elmo_token_reload_failures_total"], 1);
+  EXPECT_EQ(m["elmo_tls_reload_failures_total"], 0);
 }
 
 TEST_F(SecureServerTest, LargeMetadataIsRefusedBeforeTheMethod) {

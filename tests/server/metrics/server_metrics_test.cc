@@ -84,6 +84,7 @@ TEST(ServerMetricsTest, AllSeriesExistFromTheStartAtZero) {
         "elmo_model_reload_failures_total",
         "elmo_tls_reloads_total",
         "elmo_tls_reload_failures_total",
+        "elmo_token_reload_failures_total",
         "elmo_unauthenticated_total",
         "elmo_oversized_metadata_total",
         "elmo_queue_tokens",
@@ -174,6 +175,7 @@ TEST(ServerMetricsTest, ReloadsAndExpiryAreShown) {
     LoadFigures load;
     load.certificate_changes = 2;
     load.certificate_failures = 1;
+    load.token_failures = 3;
     load.certificate_expiry = 1800000000;
     load.unauthenticated_calls = 4;
     load.oversized_metadata_calls = 5;
@@ -184,6 +186,7 @@ TEST(ServerMetricsTest, ReloadsAndExpiryAreShown) {
   EXPECT_EQ(m["elmo_model_reload_failures_total"], 2);
   EXPECT_EQ(m["elmo_tls_reloads_total"], 2);
   EXPECT_EQ(m["elmo_tls_reload_failures_total"], 1);
+  EXPECT_EQ(m["elmo_token_reload_failures_total"], 3);
   EXPECT_EQ(m["elmo_tls_certificate_expiry_timestamp_seconds"], 1800000000);
   EXPECT_EQ(m["elmo_unauthenticated_total"], 4);
   EXPECT_EQ(m["elmo_oversized_metadata_total"], 5);
