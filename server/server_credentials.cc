@@ -1,5 +1,6 @@
 #include "server/server_credentials.h"
 
+#include <chrono>
 #include <exception>
 #include <string>
 #include <utility>
@@ -9,12 +10,18 @@
 #include "core/base/check.h"
 #include "core/base/mutex.h"
 #include "grpc/grpc_security.h"
+#include "server/batching/time.h"
+#include "server/call_report.h"
+#include "server/logs/log_event.h"
 
 // gRPC's C interface, which is its own base: the C++ one has neither
 // certificates that change in memory nor a gate for plain text.
 
 namespace elmo {
 namespace {
+
+// Strangers must not fill the log.
+constexpr std::chrono::seconds kTellEvery(1);
 
 // Belongs to gRPC's credentials, which may live a little longer than the
 // server: connections end in the background.
@@ -25,6 +32,8 @@ struct GateState {
   Mutex mu;
   // What gRPC has got last.
   std::shared_ptr<const CertificateSet> given ABSL_GUARDED_BY(mu);
+  TimePoint told ABSL_GUARDED_BY(mu){};
+  int64_t untold ABSL_GUARDED_BY(mu) = 0;
 };
 
 // gRPC asks at the beginning of each connection. It keeps what it has where it
@@ -67,11 +76,42 @@ absl::Status Admit(CallGate* gate, const grpc_metadata* metadata,
   }
 }
 
-void ProcessMetadata(void* user_data, grpc_auth_context*,
+// Of the caller's certificate; empty where none was asked for.
+std::string CommonName(const grpc_auth_context* context) {
+  grpc_auth_property_iterator names = grpc_auth_context_find_properties_by_name(
+      context, GRPC_X509_CN_PROPERTY_NAME);
+  const grpc_auth_property* name = grpc_auth_property_iterator_next(&names);
+  return name == nullptr ? "" : std::string(name->value, name->value_length);
+}
+
+// gRPC refuses the call before it tells anybody of it, so that nothing else
+// would be in the log. It does not say here where the call comes from; what is
+// in the metadata is the caller's.
+void TellOfRefusal(const absl::Status& status, const grpc_auth_context* context,
+                   GateState* state) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  int64_t refused = 0;
+  {
+    MutexLock lock(&state->mu);
+    ++state->untold;
+    if (now - state->told < kTellEvery) return;
+    state->told = now;
+    refused = std::exchange(state->untold, 0);
+  }
+  LogFields fields = {{"code", CodeName(status.code())},
+                      {"error", std::string(status.message())},
+                      {"refused", refused}};
+  std::string name = CommonName(context);
+  if (!name.empty()) fields.emplace_back("certificate", std::move(name));
+  LogEvent(LogLevel::kWarn, "calls refused by their metadata", fields);
+}
+
+void ProcessMetadata(void* user_data, grpc_auth_context* context,
                      const grpc_metadata* metadata, size_t count,
                      grpc_process_auth_metadata_done_cb done, void* done_data) {
   auto* state = static_cast<GateState*>(user_data);
   const absl::Status status = Admit(state->gate.get(), metadata, count);
+  if (!status.ok()) TellOfRefusal(status, context, state);
   const std::string message(status.message());
   done(done_data, /*consumed_md=*/nullptr, 0, /*response_md=*/nullptr, 0,
        static_cast<grpc_status_code>(status.code()),

@@ -16,6 +16,7 @@
 #include "server/probe_server.h"
 #include "server/server.h"
 #include "tests/core/model/temporary_directory.h"
+#include "tests/testing/captured_log.h"
 #include "tests/testing/certificate_maker.h"
 #include "tests/testing/raw_call.h"
 #include "tests/testing/scrape.h"
@@ -25,6 +26,7 @@
 namespace elmo::testing {
 namespace {
 
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -234,6 +236,30 @@ TEST_F(SecureServerTest, TokensAreAskedForInEveryServiceButHealth) {
         << method;
   }
   EXPECT_EQ(HealthOf(channel, "readiness"), "SERVING");
+}
+
+// gRPC tells nobody else of such calls.
+TEST_F(SecureServerTest, RefusedTokensAreLoggedSeldomAndWithoutThem) {
+  SwitchOnMutualTls();
+  SwitchOnTokens();
+  const TestServer server(options_);
+  CertificateSpec spec;
+  spec.name = "crawler";
+  spec.for_client_only = true;
+  const TestCertificate client(spec, &authority_);
+  const auto channel = TlsChannel(server, authority_, &client);
+  const std::string wrong(40, 'w');
+  const CapturedLog log(LogFormat::kText);
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(Embed(channel, wrong).ok());
+  const auto passed = std::chrono::steady_clock::now() - start;
+  const std::vector<std::string> lines = log.lines();
+  ASSERT_FALSE(lines.empty());
+  EXPECT_LE(lines.size(), 1 + passed / std::chrono::seconds(1));
+  EXPECT_THAT(lines[0], HasSubstr(" warn calls refused by their metadata "
+                                  "code=UNAUTHENTICATED error="));
+  EXPECT_THAT(lines[0], HasSubstr(" refused=1 certificate=crawler"));
+  EXPECT_THAT(lines, Each(Not(HasSubstr(wrong))));
 }
 
 TEST_F(SecureServerTest, ReloadedTokensHoldFromTheNextCallOn) {
