@@ -175,8 +175,10 @@ void AddModelFlags(CommandLine* options, std::vector<std::string>* models,
               "How LSTM steps are computed; auto chooses the faster")
       ->check(CLI::IsMember({"auto", "primitive", "merged"}));
   flags
-      ->Value("word-cache-mb", &options->word_cache_mb,
-              "Memory for the vectors of words seen lately, in MB; 0: no cache")
+      ->Value(
+          "word-cache-mb", &options->word_cache_mb,
+          "Memory for the vectors of words seen lately, in MB; too little and "
+          "frequent words are computed anew; 0: no cache")
       ->check(CLI::Range(0, 1 << 20));
 }
 
@@ -194,7 +196,8 @@ void AddServerFlags(CommandLine* options, Flags* flags) {
                 "Show gRPC's connections and calls through grpc.channelz.v1");
   flags->Time("drain-delay", &server.drain_delay,
               "On SIGTERM or SIGINT: be not ready, yet serve, for this long; "
-              "for Kubernetes, until its endpoints are up to date");
+              "for Kubernetes, until its endpoints are up to date. Too short "
+              "and late calls are refused; longer only delays the end");
   flags->Time("drain-timeout", &server.drain_timeout,
               "After that: finish accepted calls for at most this long");
 }
@@ -238,8 +241,10 @@ void AddLimitFlags(ServerOptions* options, Flags* flags) {
               "Bytes of the vectors in an answer, found before computing. "
               "Clients must allow as much and some more: gRPC's own default "
               "for them is 4mb");
-  flags->Time("default-deadline", &options->default_deadline,
-              "For calls without a deadline of their own");
+  flags->Time(
+      "default-deadline", &options->default_deadline,
+      "For calls without a deadline of their own; with a shorter one "
+      "they are refused sooner under load, with a longer one they wait");
 }
 
 void AddLoadFlags(ServerOptions* options, Flags* flags) {
@@ -247,15 +252,19 @@ void AddLoadFlags(ServerOptions* options, Flags* flags) {
   flags->Group("Load");
   flags->Value("workers", &options->scheduler.workers,
                "Compute threads; default: the CPUs that affinity and cgroup "
-               "quota give");
+               "quota give. More only wait for each other, and each has a "
+               "workspace; fewer leave CPU to others");
   flags->Value("max-batch-rows", &queue.max_batch_rows,
-               "Sentences computed together");
+               "Sentences computed together; more raise throughput and "
+               "latency");
   flags->Value("max-batch-tokens", &queue.max_batch_tokens,
                "Tokens computed together, two boundaries per sentence "
-               "included; a longer sentence runs alone");
+               "included; a longer sentence runs alone. More raise throughput, "
+               "a worker's memory, and how long others wait for a batch");
   flags->Value("max-queued-tokens", &queue.max_queued_tokens,
                "Tokens that may wait, boundaries included; more is refused "
-               "with UNAVAILABLE");
+               "with UNAVAILABLE. Larger takes in bursts, but everyone waits "
+               "longer");
   flags->Size("max-bytes-in-flight", &options->max_bytes_in_flight,
               "Memory of requests and answers until they are sent; more is "
               "refused with UNAVAILABLE");
@@ -271,7 +280,9 @@ void AddLoadFlags(ServerOptions* options, Flags* flags) {
 void AddConnectionFlags(ConnectionOptions* options, Flags* flags) {
   flags->Group("Connections");
   flags->Time("max-connection-age", &options->max_connection_age,
-              "Age at which a connection is closed gently");
+              "Age at which a connection is closed gently; shorter and clients "
+              "find new servers sooner, but connect and end their streams more "
+              "often");
   flags->Time("max-connection-age-grace", &options->max_connection_age_grace,
               "For calls that run then");
   flags->Time("keepalive-time", &options->keepalive_time,

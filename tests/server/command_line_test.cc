@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -248,6 +249,29 @@ TEST_F(CommandLineTest, HelpAndVersionEndWellAndSayNothingOnStderr) {
   EXPECT_EQ(std::get<int>(Parse({"--version"})), 0);
   EXPECT_THAT(out_.str(), HasSubstr("elmo-server "));
   EXPECT_THAT(err_.str(), IsEmpty());
+}
+
+// Who changes a default should know what it costs.
+TEST_F(CommandLineTest, HelpSaysWhatIsTradedForWhat) {
+  EXPECT_EQ(std::get<int>(Parse({"--help"})), 0);
+  std::istringstream lines(out_.str());
+  std::map<std::string, std::string> help;
+  std::string flag;
+  const std::regex name("^ *--([a-z-]+)");
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch match;
+    if (std::regex_search(line, match, name)) flag = match[1];
+    help[flag] += line + " ";
+  }
+  const std::pair<const char*, const char*> trades[] = {
+      {"workers", "workspace"},        {"max-batch-rows", "latency"},
+      {"max-batch-tokens", "memory"},  {"max-queued-tokens", "longer"},
+      {"word-cache-mb", "anew"},       {"max-connection-age", "streams"},
+      {"default-deadline", "refused"}, {"drain-delay", "refused"},
+  };
+  for (const auto& [traded, word] : trades) {
+    EXPECT_THAT(help[traded], HasSubstr(word)) << traded;
+  }
 }
 
 // The flags "--name" in a text.
