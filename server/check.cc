@@ -1,6 +1,12 @@
 #include "server/check.h"
 
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <filesystem>
 #include <memory>
 #include <ostream>
 #include <set>
@@ -8,8 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "server/listening_sockets.h"
 #include "server/model_loader.h"
 #include "server/security/security.h"
 #include "server/served_model.h"
@@ -27,6 +35,63 @@ bool Report(const std::string& what, const absl::StatusOr<std::string>& found,
                      : absl::StrCat("FAILED: ", found.status().message()))
       << "\n";
   return found.ok();
+}
+
+// That a file can be put there, beside what may be there already.
+absl::StatusOr<std::string> CheckPlace(const std::filesystem::path& path) {
+  std::error_code none;
+  std::filesystem::path folder = path.parent_path();
+  if (folder.empty()) folder = ".";
+  if (access(folder.c_str(), W_OK | X_OK) != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("folder ", folder.string(), ": ", std::strerror(errno)));
+  }
+  if (!path.has_filename() || std::filesystem::is_directory(path, none)) {
+    return absl::UnavailableError("it is a folder, not a file");
+  }
+  return absl::StrCat("folder ", folder.string(), " can be written");
+}
+
+// That it is this machine's. The port may be taken, by the very server that the
+// new options are for.
+absl::StatusOr<std::string> CheckAddress(const std::string& listen) {
+  constexpr char kUnix[] = "unix:";
+  if (absl::StartsWith(listen, kUnix)) {
+    const std::string path = listen.substr(std::strlen(kUnix));
+    constexpr size_t kMaxBytes = sizeof(sockaddr_un::sun_path) - 1;
+    if (path.size() > kMaxBytes) {
+      return absl::UnavailableError(absl::StrCat(
+          "the path has ", path.size(), " bytes; limit is ", kMaxBytes));
+    }
+    return CheckPlace(path);
+  }
+  const std::string host = listen.substr(0, listen.rfind(':'));
+  ELMO_ASSIGN_OR_RETURN(const ListeningSockets sockets,
+                        ListenOn(absl::StrCat(host, ":0"), /*window=*/0));
+  for (const int socket : sockets.descriptors) close(socket);
+  return absl::StrCat(host, " is this machine's");
+}
+
+// Addresses, and the files that ports are written to.
+bool CheckPlaces(const CommandLine& options, std::ostream& out) {
+  bool good = true;
+  const std::pair<const char*, const std::string&> addresses[] = {
+      {"--listen ", options.server.listen},
+      {"--metrics-listen ", options.server.metrics_listen},
+      {"--probe-listen ", options.server.security.probe_listen},
+  };
+  for (const auto& [flag, listen] : addresses) {
+    if (listen.empty()) continue;
+    good &= Report(flag + listen, CheckAddress(listen), out);
+  }
+  const std::pair<const char*, const std::string&> files[] = {
+      {"--port-file ", options.port_file},
+      {"--metrics-port-file ", options.metrics_port_file},
+  };
+  for (const auto& [flag, path] : files) {
+    if (!path.empty()) good &= Report(flag + path, CheckPlace(path), out);
+  }
+  return good;
 }
 
 absl::StatusOr<std::string> CheckSecurity(const SecurityOptions& options) {
@@ -61,6 +126,7 @@ absl::StatusOr<std::string> CheckModel(CommandLine options, size_t index,
 
 int RunCheck(const CommandLine& options, std::ostream& out) {
   bool good = Report("configuration", options.effective, out);
+  good &= CheckPlaces(options, out);
   good &= Report("security", CheckSecurity(options.server.security), out);
   std::set<std::string> names;
   for (size_t i = 0; i < options.models.size(); ++i) {

@@ -442,8 +442,9 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
   AddConnectionFlags(&options.server.connection, &flags);
   AddSecurityFlags(&options.server, &flags);
   app.add_flag("--check", options.check,
-               "Check options, certificates, tokens and models, say what was "
-               "found, and end: 0 where a start would succeed");
+               "Check options, addresses, certificates, tokens and models, say "
+               "what was found, and end: 0 where a start would succeed, short "
+               "of a port being taken");
   absl::Status config;
   AddConfigFlag(flags, &config, &app);
   try {

@@ -27,7 +27,7 @@ struct CommandLine {
   std::string port_file;          // Empty: none.
   std::string metrics_port_file;  // Likewise, of the metrics.
   std::string log_level = "info";
-  // End after checking whatever is named; open no port.
+  // End after checking whatever is named; serve nothing.
   bool check = false;
   // Every option with its value, in one line for the log.
   std::string effective;

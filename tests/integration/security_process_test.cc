@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "elmo/v1/embedding.grpc.pb.h"
 #include "tests/core/model/random_model.h"
@@ -95,6 +96,51 @@ TEST_F(SecurityProcessTest, CheckFindsTwoModelsOfOneName) {
       Check({"--model", "a=" + package_, "--model", "a=" + package_}, &output),
       1);
   EXPECT_THAT(output, HasSubstr("another model is named a"));
+}
+
+TEST_F(SecurityProcessTest, CheckFindsAddressesAndFilesThatAStartWouldNotGet) {
+  std::string output;
+  const std::vector<std::string> good = {"--model",
+                                         package_,
+                                         "--metrics-listen",
+                                         "127.0.0.1:1",
+                                         "--probe-listen",
+                                         "unix:" + (directory_ / "probe"),
+                                         "--port-file",
+                                         directory_ / "port",
+                                         "--metrics-port-file",
+                                         directory_ / "metrics-port"};
+  EXPECT_EQ(Check(good, &output), 0) << output;
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "port"));
+  const std::string nowhere = directory_ / "nowhere/file";
+  // 192.0.2.0/24 is for documentation: nobody's.
+  const std::pair<const char*, std::string> faults[] = {
+      {"--metrics-listen", "192.0.2.1:0"},
+      {"--probe-listen", "192.0.2.1:50052"},
+      {"--probe-listen", "unix:" + nowhere},
+      {"--probe-listen", "unix:" + (directory_ / std::string(200, 'x'))},
+      {"--port-file", nowhere},
+      {"--port-file", directory_ / ""},
+      {"--metrics-port-file", nowhere},
+  };
+  for (const auto& [flag, value] : faults) {
+    EXPECT_EQ(Check({"--model", package_, flag, value}, &output), 1) << flag;
+    EXPECT_THAT(output,
+                HasSubstr(std::string(flag) + " " + value + ": FAILED: "));
+  }
+  ServerProcess process(
+      {"--check", "--model", package_, "--listen", "192.0.2.1:5"});
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_THAT(process.output(), HasSubstr("--listen 192.0.2.1:5: FAILED: "));
+}
+
+TEST_F(SecurityProcessTest, CheckDoesNotMindAPortThatIsTaken) {
+  // As on a machine where the server runs, and its new options are tried.
+  ServerProcess running({"--model", package_, "--listen", "127.0.0.1:0"});
+  const std::string address = running.WaitUntilServing();
+  ASSERT_NE(address, "") << running.output();
+  ServerProcess process({"--check", "--model", package_, "--listen", address});
+  EXPECT_EQ(process.Wait(), 0) << process.output();
 }
 
 TEST_F(SecurityProcessTest, CheckExits2AfterAMistakeInTheConfiguration) {
