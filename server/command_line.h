@@ -32,6 +32,8 @@ struct CommandLine {
   // Every option with its value, in one line for the log.
   std::string effective;
   std::string log_format = "text";  // text or json.
+  // Names in the environment that look like options and are none.
+  std::vector<std::string> unknown_variables;
 };
 
 // Reads and checks the command line. The exit code instead where the program is

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <string>
 
 #include "absl/synchronization/mutex.h"
 #include "core/base/cpu_info.h"
@@ -91,6 +92,9 @@ int main(int argc, char** argv) {
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<elmo::CommandLine>(parsed);
   elmo::SetUpLogging(options.log_level, options.log_format);
+  for (const std::string& name : options.unknown_variables) {
+    spdlog::warn("{} in the environment is no option of elmo-server", name);
+  }
   if (options.check) return elmo::RunCheck(options, std::cout);
   elmo::SignalWatcher signals;
 

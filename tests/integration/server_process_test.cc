@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -100,6 +101,16 @@ TEST_F(ServerProcessTest, AnswersAreTheEnginesBitsWhateverTheLoad) {
                 IsOk());
     EXPECT_EQ(data[i], EncodeFloat32(output.values)) << "sentence " << i;
   }
+}
+
+TEST_F(ServerProcessTest, AMisspeltVariableIsAWarningAtTheStart) {
+  setenv("ELMO_WORKRES", "a value", 1);
+  const auto process = Start();
+  unsetenv("ELMO_WORKRES");
+  EXPECT_THAT(process->output(),
+              HasSubstr("warn ELMO_WORKRES in the environment is no option of "
+                        "elmo-server"));
+  EXPECT_THAT(process->output(), Not(HasSubstr("a value")));
 }
 
 TEST_F(ServerProcessTest, DefaultStartIsThePackagesWarmState) {

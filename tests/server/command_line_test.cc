@@ -19,8 +19,10 @@ namespace elmo {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 class CommandLineTest : public ::testing::Test {
  protected:
@@ -109,6 +111,36 @@ TEST_F(CommandLineTest, EnvironmentIsReadAndFlagsGoFirst) {
   EXPECT_EQ(from_environment.server.drain_delay, milliseconds(5000));
   EXPECT_EQ(from_flags.models.at(0).directory, "/m");
   EXPECT_EQ(from_flags.server.scheduler.queue.max_batch_rows, 8);
+}
+
+TEST_F(CommandLineTest, VariablesThatAreNoOptionsAreTold) {
+  const std::pair<const char*, const char*> mistakes[] = {
+      {"ELMO_WORKRES", "1"}, {"ELMO_METRICS_PORT", "9464"}, {"ELMO_CHECK", ""}};
+  // For one of each form: kubernetes.io, "Accessing the Service".
+  const std::pair<const char*, const char*> others[] = {
+      {"ELMO_SERVICE_HOST", "10.0.0.1"},
+      {"ELMO_SERVICE_PORT", "50051"},
+      {"ELMO_SERVICE_PORT_GRPC", "50051"},
+      {"ELMO_PORT", "tcp://10.0.0.1:50051"},
+      {"ELMO_PORT_50051_TCP", "tcp://10.0.0.1:50051"},
+      {"ELMO_PORT_50051_TCP_ADDR", "10.0.0.1"},
+      {"ELMO_ELMO_SERVING_SERVICE_HOST", "10.0.0.1"},
+      {"ELMO_ELMO_SERVING_PORT_50051_TCP_PROTO", "tcp"},
+      {"ELMO_SERVER", "localhost:50051"},  // elmo-client's.
+      {"ELMO_MAX_BATCH_ROWS", "7"},
+      {"ELMO_CONFIG", ""},
+  };
+  for (const auto& [name, value] : mistakes) setenv(name, value, 1);
+  for (const auto& [name, value] : others) setenv(name, value, 1);
+  const std::vector<std::string> unknown = Options({}).unknown_variables;
+  for (const auto& [name, value] : mistakes) {
+    EXPECT_THAT(unknown, Contains(name));
+    unsetenv(name);
+  }
+  for (const auto& [name, value] : others) {
+    EXPECT_THAT(unknown, Not(Contains(name)));
+    unsetenv(name);
+  }
 }
 
 class ConfigFileTest : public CommandLineTest {
