@@ -58,6 +58,11 @@ void EmbedStream::OnReadDone(bool ok) {
     reading_ = false;
     if (!ok) {
       reads_done_ = true;
+      // Or else a connection that ends would pass for a caller's last request:
+      // gRPC may tell of it later.
+      if (rpc_->IsCancelled()) {
+        FailWith(absl::CancelledError("cancelled by the caller"));
+      }
     } else if (failure_.ok() && !dropping_) {
       absl::Status status;
       try {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/testing/raw_call.h"
+#include "tests/testing/scrape.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/test_server.h"
 
@@ -54,6 +55,32 @@ TEST(ServerTest, WhileDrainingItIsNotReadyYetLiveAndServing) {
   }
   EXPECT_EQ(HealthOf(server.channel(), "liveness"), "SERVING");
   EXPECT_TRUE(Embed(&server).ok());
+}
+
+// As docs/operations.md says it: the caller has to know that it is not a
+// refusal.
+TEST(ServerTest, AStreamThatIsOlderThanItsConnectionMayBeIsUnavailable) {
+  ServerOptions options = TestServer::Options();
+  options.connection.max_connection_age = milliseconds(100);
+  options.connection.max_connection_age_grace = milliseconds(100);
+  TestServer server(options);
+  grpc::ClientContext context;
+  const auto stream = server.stub().EmbedStream(&context);
+  ASSERT_TRUE(stream->Write(RequestOf({"a"})));
+  v1::EmbedResponse response;
+  EXPECT_TRUE(stream->Read(&response));
+  EXPECT_FALSE(stream->Read(&response));  // Waits for the end.
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"),
+            0);
+  while (
+      ParseMetrics(server.server()
+                       .metrics()
+                       .Text())["elmo_requests_total{code=\"CANCELLED\",method="
+                                "\"EmbedStream\"}"] == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(Embed(&server).ok());  // Over a new connection.
 }
 
 TEST(ServerTest, ShutdownFinishesWhatWasAcceptedThoughSomebodyWatches) {
