@@ -71,7 +71,7 @@ void ServerMetrics::Series::AddCalls() {
   for (int r = 0; r < kRefusalReasons; ++r) {
     refused[r] =
         Counter("elmo_refused_total",
-                "Valid requests that were turned away without being run",
+                "Requests that were turned away without being run",
                 {{"reason", ReasonName(static_cast<RefusalReason>(r))}});
   }
   answers_stalled = Counter("elmo_answers_stalled_total",

@@ -92,7 +92,7 @@ class ServerMetrics final : public BatchObserver {
   void RequestAccepted(int64_t sentences, int64_t tokens,
                        Duration tokenization_time);
 
-  // A valid request was turned away.
+  // A request was turned away without being run; maybe before it was parsed.
   void Refused(RefusalReason reason);
 
   // A call is ended because its client does not read the answer.
