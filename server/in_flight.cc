@@ -81,8 +81,8 @@ int64_t InFlight::bytes() const {
 
 int64_t InFlight::bytes(ClientId client) const {
   MutexLock lock(&mu_);
-  const auto found = bytes_by_client_.find(client);
-  return found == bytes_by_client_.end() ? 0 : found->second;
+  const auto found = running_.by_client.find(client);
+  return found == running_.by_client.end() ? 0 : found->second;
 }
 
 bool InFlight::WaitUntilIdle(TimePoint deadline) const {

@@ -37,6 +37,7 @@ class InFlight {
   void ReleaseWaiting(ClientId client, int64_t bytes);
   // What is reserved now, in both accounts.
   int64_t bytes() const;
+  // Of one client, without what waits.
   int64_t bytes(ClientId client) const;
 
   // Until no call is left; false when `deadline` passed first.
