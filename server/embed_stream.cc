@@ -219,11 +219,16 @@ void EmbedStream::SubmitNextOfSession(const EntryPtr& entry) {
     entry->tasks.pop_back();
   }
   const std::shared_ptr<EmbedJob> job = entry->job;
-  const int index = next.front().index;
+  std::vector<int> undone = {next.front().index};
   absl::Status status = absl::CancelledError("cancelled by the caller");
   if (!job->cancelled()) status = context_.scheduler->SubmitAccepted(&next);
-  // The rest ends one by one in the same way: the job is cancelled by then.
-  if (!status.ok()) job->SentenceDone(index, status, {});
+  if (status.ok()) return;
+  {
+    MutexLock lock(&mu_);
+    for (const SentenceTask& task : entry->tasks) undone.push_back(task.index);
+    entry->tasks.clear();
+  }
+  for (const int index : undone) job->SentenceDone(index, status, {});
 }
 
 void EmbedStream::JobDone(const EntryPtr& entry, const absl::Status& status) {
