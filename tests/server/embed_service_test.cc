@@ -366,7 +366,7 @@ TEST(EmbedServiceTest, MemoryInFlightIsLimited) {
 TEST(EmbedServiceTest, ConnectionsOfAUnixSocketAreCallersOfTheirOwn) {
   ServerOptions options = TestServer::Options();
   options.listen = "unix:" + ::testing::TempDir() + "elmo_embed_test.sock";
-  options.limits.max_request_bytes = 1000;
+  options.limits.max_request_bytes = 500;
   options.limits.max_response_bytes = 1000;
   options.max_bytes_in_flight_per_connection = 4000;
   TestServer server(options);
@@ -375,7 +375,7 @@ TEST(EmbedServiceTest, ConnectionsOfAUnixSocketAreCallersOfTheirOwn) {
   auto second = EmbedLater(&server, large);
   WaitUntilQueued(server, 33);
   EXPECT_THAT(Embed(&server, large).status.error_message(),
-              HasSubstr("limit is 4000"));
+              HasSubstr("limit is 3500"));
   const auto other = v1::EmbeddingService::NewStub(server.NewChannel());
   grpc::ClientContext context;
   v1::EmbedResponse response;
