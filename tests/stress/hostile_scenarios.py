@@ -88,8 +88,9 @@ def slow_writers(context):
                         writer.sock.send(whole[at:at + 1])
                     except OSError:
                         pass  # The server may have had enough.
-                if stop.wait(1):
-                    return
+                    # Each once a second, not all at the same moment.
+                    if stop.wait(1 / count):
+                        return
 
         thread = threading.Thread(target=dribble)
         thread.start()
