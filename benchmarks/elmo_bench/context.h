@@ -39,6 +39,11 @@ struct Context {
     return workers() == 1 ? std::vector<int>{1}
                           : std::vector<int>{1, workers()};
   }
+  // How many sentences together.
+  std::vector<int> sentence_counts() const {
+    return settings.quick ? std::vector<int>{1, 8, 32}
+                          : std::vector<int>{1, 4, 8, 16, 32, 64, 128};
+  }
   Repetitions repetitions() const {
     return settings.quick ? Repetitions{3, 0.05} : Repetitions{5, 0.3};
   }

@@ -80,8 +80,6 @@ void Throughput(const Context& context) {
       "own. GFLOP/s are the LSTMs' multiplies and adds only, boundaries "
       "included. %s",
       kExpectation));
-  std::vector<int> counts = {1, 4, 8, 16, 32, 64, 128};
-  if (context.settings.quick) counts = {1, 8, 32};
   for (Precision precision : context.machine.precisions) {
     const auto engine = context.MakeEngine(precision);
     // Cut at all lengths, so that every step is somebody's last.
@@ -100,7 +98,7 @@ void Throughput(const Context& context) {
   for (Precision precision : context.machine.precisions) {
     const auto engine = context.MakeEngine(precision);
     for (int workers : context.worker_counts()) {
-      for (int count : counts) {
+      for (int count : context.sentence_counts()) {
         AddRates(context, *engine, precision, context.machine.peaks.at(workers),
                  MixedSentences(count),
                  {Name(precision), Number(workers), Number(count)}, &table);

@@ -79,6 +79,14 @@ Sample TokensPerSecond(const LoadRecords& records, int parts) {
   return SampleOf(std::move(rates));
 }
 
+// So long that in each of `parts`, and one before them, all calls that are
+// under way come back. Fills the word cache.
+double SecondsForParts(const ServerProcess& server, int in_flight, int parts,
+                       double least) {
+  const double fill = SecondsOf([&] { Load(server, in_flight, 0.5); });
+  return std::max(least, 1.5 * fill) * (parts + 1);
+}
+
 // What a server has done so far.
 struct Work {
   double cpu = 0;      // Seconds, all threads.
@@ -120,10 +128,8 @@ void Capacity(const Context& context) {
       const auto server = StartServer(context, precision, workers);
       if (server == nullptr) return;
       const int in_flight = kInFlightPerWorker * workers;
-      // Fills the word cache, and tells how long a part must be: all calls
-      // that are under way twice.
-      const double fill = SecondsOf([&] { Load(*server, in_flight, 0.5); });
-      const double seconds = std::max(2.0, 1.5 * fill) * (parts + 1);
+      const double seconds =
+          SecondsForParts(*server, in_flight, parts, /*least=*/2);
       const Work before = WorkOf(*server, workers);
       const LoadRecords records = Load(*server, in_flight, seconds);
       const Work after = WorkOf(*server, workers);
@@ -145,6 +151,28 @@ void Capacity(const Context& context) {
                  Number(rows, 1),
                  Percent(1 - (after.workers - before.workers) / cpu),
                  Percent(1 - (after.engine - before.engine) / cpu)});
+    }
+  }
+}
+
+void Together(const Context& context) {
+  Table table(context.report, "together",
+              {{"precision", "precision"},
+               {"workers", "workers"},
+               {"sentences", "sentences"},
+               {"tokens_per_second", "tokens/s"}});
+  const int parts = context.repetitions().runs;
+  for (Precision precision : context.machine.precisions) {
+    const auto server = StartServer(context, precision, context.workers());
+    if (server == nullptr) return;
+    for (int count : context.sentence_counts()) {
+      const int in_flight = count * context.workers();
+      const double seconds =
+          SecondsForParts(*server, in_flight, parts, /*least=*/1);
+      table.Row({Word(std::string(PrecisionName(precision))),
+                 Number(context.workers()), Number(count),
+                 Measured(TokensPerSecond(Load(*server, in_flight, seconds),
+                                          parts))});
     }
   }
 }
@@ -200,6 +228,9 @@ void Grpc(const Context& context) {
       "server.",
       kInFlightPerWorker, kConnections));
   Capacity(context);
+  report->Text(
+      "So many calls of one sentence under way for each worker, at all times:");
+  Together(context);
   report->Text(
       "One sentence, one call at a time; what is added to the server's time in "
       "the engine, on average:");

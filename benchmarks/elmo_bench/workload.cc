@@ -166,7 +166,7 @@ double PackedBytes(const ModelOptions& options, Precision precision) {
 double LeastSeconds(const LstmOptions& options,
                     const std::vector<int64_t>& steps, Precision precision,
                     const Machine& machine, const Peaks& peaks, int together) {
-  constexpr double kInputRows = 256;
+  constexpr double kInputRows = 128;
   const double cells = 2.0 * options.num_layers;
   const double bytes = BytesPerWeight(precision);
   const double batches = 1.0 * peaks.workers / together;  // At a time.

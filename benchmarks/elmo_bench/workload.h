@@ -76,7 +76,7 @@ double PackedBytes(const ModelOptions& options, Precision precision);
 // projection weights: the workers' share of L3 keeps what fits and is read at
 // its measured rate, the rest comes from memory at its own; what fits their L2
 // costs nothing. The longer of the two counts. The input weights are read from
-// memory once for each 256 rows.
+// memory once for each 128 rows.
 double LeastSeconds(const LstmOptions& options,
                     const std::vector<int64_t>& steps, Precision precision,
                     const Machine& machine, const Peaks& peaks,
