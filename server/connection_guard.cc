@@ -22,9 +22,10 @@ constexpr double kTrust = 100;
 // A caller may begin the next call as soon as it has the answer, but gRPC
 // counts one as over only when its threads have let go of it: a connection that
 // is always full has up to twice what it may have (measured, on a busy
-// machine). A flood may as well: it is held long before (kCrowd), and its
-// resets count.
+// machine), and where that is few, as many as the threads are behind. A flood
+// may as well: it is held long before (kCrowd), and its resets count.
 constexpr int64_t kOpenSlack = 4;
+constexpr int64_t kLeastOpen = 1000;
 
 // Bytes that made no request: while no call is open, all of them are control
 // frames. While calls are open they may be parts of requests.
@@ -135,7 +136,7 @@ void ConnectionAccount::JudgeCrowd(int64_t open_calls, TimePoint now) {
 Abuse ConnectionAccount::Judge(int64_t open_calls, TimePoint now,
                                bool struck) const {
   const bool strict = struck && seen_.calls_answered == 0;
-  if (open_calls > kOpenSlack * limits_.open_calls ||
+  if (open_calls > std::max(kOpenSlack * limits_.open_calls, kLeastOpen) ||
       resets_ > (strict ? kResetsStrict : kResets)) {
     return Abuse::kResets;
   }
