@@ -100,8 +100,9 @@ void CallRecord::Stalled() {
 void CallRecord::End(const absl::Status& status, TimePoint end) {
   if (ended_.exchange(true)) return;
   // gRPC cancels a call whose deadline passes.
-  const bool late = absl::IsCancelled(status) &&
-                    rpc_->deadline() <= std::chrono::system_clock::now();
+  const Duration left = rpc_->deadline() - std::chrono::system_clock::now();
+  const bool late =
+      absl::IsCancelled(status) && IsOutOfTime(left, end - received_ + left);
   const CallReport report = Report(
       late ? absl::DeadlineExceededError(status.message()) : status, end);
   if (observers_.metrics != nullptr) observers_.metrics->CallEnded(report);

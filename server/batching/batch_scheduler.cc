@@ -436,7 +436,9 @@ void BatchScheduler::ObserveDead(const SentenceQueue::Next& next) const {
   // gRPC cancels a call whose deadline passes.
   const TimePoint now = SteadyNow();
   for (const SentenceTask& task : next.cancelled) {
-    ++(task.deadline <= now ? expired : cancelled);
+    const bool late =
+        IsOutOfTime(task.deadline - now, task.deadline - task.accepted);
+    ++(late ? expired : cancelled);
   }
   if (expired > 0) options_.observer->SentencesExpired(expired);
   if (cancelled > 0) options_.observer->SentencesCancelled(cancelled);
