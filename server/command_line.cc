@@ -1,7 +1,5 @@
 #include "server/command_line.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cctype>
 #include <cstdlib>
@@ -9,18 +7,17 @@
 #include <iterator>
 #include <map>
 #include <ostream>
-#include <regex>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "core/model/package_format.h"
 #include "server/config_file.h"
+#include "server/unknown_variables.h"
 
 namespace elmo {
 namespace {
@@ -386,42 +383,6 @@ void AddConfigFlag(const Flags& flags, absl::Status* status, CLI::App* app) {
   app->allow_config_extras(CLI::config_extras_mode::error);
 }
 
-// Whether `name` is what Kubernetes tells its pods of a service called elmo, or
-// elmo-something: they are not meant for us.
-bool IsOfAService(const std::string& name, absl::string_view value) {
-  static const std::regex kService(
-      "ELMO_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|"
-      "PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)");
-  static const std::regex kPort("ELMO_(.+_)?PORT");
-  return std::regex_match(name, kService) ||
-         (std::regex_match(name, kPort) && absl::StrContains(value, "://"));
-}
-
-// A slip of the pen must not pass for a default, but what is there may be
-// somebody else's.
-std::vector<std::string> UnknownVariables(const Flags& flags) {
-  std::set<std::string> known = {"ELMO_CONFIG",
-                                 "ELMO_SERVER"};  // elmo-client's.
-  for (const std::string& flag : flags.Names()) {
-    known.insert(EnvironmentName(flag));
-  }
-  std::vector<std::string> unknown;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const absl::string_view variable(*entry);
-    const size_t equals = variable.find('=');
-    if (!absl::StartsWith(variable, "ELMO_") ||
-        equals == absl::string_view::npos) {
-      continue;
-    }
-    std::string name(variable.substr(0, equals));
-    if (known.count(name) == 0 &&
-        !IsOfAService(name, variable.substr(equals + 1))) {
-      unknown.push_back(std::move(name));
-    }
-  }
-  return unknown;
-}
-
 // What an option decides about others.
 absl::Status Settle(CommandLine* options, Flags* flags) {
   if (options->lstm == "primitive" && options->precision != "f32") {
@@ -509,7 +470,11 @@ std::variant<CommandLine, int> ParseCommandLine(int argc,
   }
   if (status.ok()) status = Settle(&options, &flags);
   options.effective = flags.Effective();
-  options.unknown_variables = UnknownVariables(flags);
+  std::set<std::string> variables = {EnvironmentName("config")};
+  for (const std::string& flag : flags.Names()) {
+    variables.insert(EnvironmentName(flag));
+  }
+  options.unknown_variables = UnknownVariables(variables);
   if (!status.ok()) {
     err << "elmo-server: " << status.message() << "\n";
     return kBadFlags;

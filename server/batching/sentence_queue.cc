@@ -277,8 +277,7 @@ Duration SentenceQueue::ClockOf(ClientId client) const {
 
 Duration SentenceQueue::StartOf(ClientId client) const {
   const auto debt = debts_.find(client);
-  return debt == debts_.end() ? even_share_
-                              : std::max(even_share_, debt->second);
+  return debt == debts_.end() ? even_share_ : debt->second;
 }
 
 SentenceQueue::Client& SentenceQueue::Activate(ClientId client) {
