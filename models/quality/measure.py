@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from quality.labelled_data import TaggedSentence, read_senses, read_tagged
+from quality.labelled_data import (DataError, TaggedSentence, read_senses,
+                                   read_tagged)
 from quality.linear_probe import LinearProbe
 from quality.senses import most_frequent_accuracy, nearest_average_accuracy
 
@@ -55,11 +56,15 @@ def measure_tags(embed: Embed, train_path: Path,
 
 
 def measure_all(embed: Embed, data: Path, tags: bool) -> dict[str, Any]:
-    """All tasks by name; `tags`: parts of speech too, the slow part."""
+    """All tasks by name: the senses of every word that has a wsd-WORD.tsv;
+    `tags`: parts of speech too, the slow part."""
+    words = sorted(data.glob("wsd-*.tsv"))
+    if not words:
+        raise DataError(f"{data}: no wsd-*.tsv in it")
     results = {}
-    for name in ("line", "serve"):
-        results[f"sense of {name}"] = measure_senses(
-            embed, data / f"wsd-{name}.tsv")
+    for path in words:
+        word = path.stem.removeprefix("wsd-")
+        results[f"sense of {word}"] = measure_senses(embed, path)
     if tags:
         results["part of speech"] = measure_tags(
             embed, data / "pos-masc-train.tsv", data / "pos-masc-test.tsv")

@@ -20,7 +20,7 @@ def make_parser() -> argparse.ArgumentParser:
         "column of a .tsv")
     add("--modern-repeats", type=int, default=8,
         help="how often to repeat them")
-    add("--lowercase-share", type=float, default=0.1,
+    add("--lowercase-share", type=float, default=0.3,
         help="share of the training text that loses its capitals")
     add("--joined-share", type=float, default=0.2, help="share of the training "
         "sentences that are joined to the one before")
@@ -32,8 +32,9 @@ def make_parser() -> argparse.ArgumentParser:
         "as AllenNLP loads them (default: WORK/allennlp)")
     add("--options", type=Path, help="options.json with the dimensions to "
         "train (default: 2 layers of 512 cells projected to 128)")
-    add("--start-from", type=Path, help="package whose weights to begin with; "
-        "its options, or those with a larger lstm.dim")
+    add("--start-from", type=Path, help="what to begin with: a package, or the "
+        "--work folder of an earlier run, which has the softmax too; its "
+        "options, or those with a larger lstm.dim")
     add("--tokeniser", default="build/release/bin/elmo-tokenize",
         help="the server's tokeniser: lines in, tokens out")
     add("--elmo-model", default="build/release/bin/elmo-model",

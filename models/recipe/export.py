@@ -16,9 +16,13 @@ from recipe.options import ModelOptions, RecipeError
 from recipe.plain_forward import PlainModel
 from recipe.token_cache import BEGIN_ID, TokenCache
 from recipe.trainer import load_checkpoint
+from recipe.vector_basis import share_map
 from recipe.weights_file import write_weights
 
-_WARM_UP_SENTENCES = 30
+_CHECK_SENTENCES = 3
+# What the warm start state is computed from. Sentences with words would leave
+# them in the state, and so in the vectors of whatever is read next.
+_WARM_UP = ".\n" * 3
 # The exported file is computed in double precision, the model in single.
 _TOLERANCE = 1e-4
 
@@ -89,18 +93,19 @@ def check_weights(model: LanguageModel, folder: Path,
 
 def export(paths: ExportPaths, cache: TokenCache, words: Sequence[str],
            log: Callable[[str], None]) -> None:
-    """Writes the twin, checks it, and has elmo-model make the package."""
+    """Changes the vectors' basis, writes the twin, checks it, and has
+    elmo-model make the package."""
     paths.check_free()
     model = load_model(paths.checkpoint)
-    sentences = first_sentences(cache, words, _WARM_UP_SENTENCES)
+    share_map(model)
+    sentences = first_sentences(cache, words, _CHECK_SENTENCES)
     paths.twin.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=paths.twin.parent) as name:
         folder = Path(name, "twin")
         folder.mkdir()
         write_weights(model, folder)
-        (folder / "warm-up.txt").write_text(
-            "".join(" ".join(s) + "\n" for s in sentences))
-        worst = check_weights(model, folder, sentences[:3])
+        (folder / "warm-up.txt").write_text(_WARM_UP)
+        worst = check_weights(model, folder, sentences)
         log(f"weights.hdf5 agrees with the trained model to {worst:.1e}")
         _import(paths, folder)
         shutil.move(folder, paths.twin)

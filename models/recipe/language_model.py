@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recipe.bag_of_words import BagTask
 from recipe.batches import DirectionChunk
 from recipe.char_cnn import CharCnn
 from recipe.characters import word_lengths
@@ -54,6 +55,9 @@ class LanguageModel(nn.Module):
         self.softmax_weight = nn.Parameter(
             torch.randn(vocabulary, p, generator=generator) * p ** -0.5)
         self.softmax_bias = nn.Parameter(torch.zeros(vocabulary, 1))
+        # From the top layer to context vectors, for BagTask.
+        self.bag_maps = nn.ParameterList(torch.eye(p) for _ in range(2))
+        self.bag_biases = nn.ParameterList(torch.zeros(p) for _ in range(2))
         self._threads = _TwoThreads()
 
     @property
@@ -62,7 +66,8 @@ class LanguageModel(nn.Module):
 
     def dense_parameters(self) -> list[nn.Parameter]:
         """All but the softmax, of which a step touches few rows."""
-        return [*self.char_cnn.parameters(), *self.directions.parameters()]
+        return [*self.char_cnn.parameters(), *self.directions.parameters(),
+                *self.bag_maps, *self.bag_biases]
 
     def targets(self, words: Tensor) -> Tensor:
         """Word ids as softmax ids: beyond the vocabulary is unknown."""
@@ -73,10 +78,10 @@ class LanguageModel(nn.Module):
 
     def train_step(self, chunks: Sequence[DirectionChunk],
                    characters: np.ndarray, states: list[State],
-                   draw: Callable[[list[Tensor]], SoftmaxSample]
-                   ) -> tuple[list[float], list[State]]:
+                   draw: Callable[[list[Tensor]], SoftmaxSample], bag: BagTask
+                   ) -> tuple[list[float], list[float], list[State]]:
         """Sets .grad of every parameter; returns the sampled loss of each
-        direction and the states to go on from."""
+        direction, that of its bag of words, and the states to go on from."""
         words, places = _distinct([c.words for c in chunks])
         vectors = _ShardedVectors(self.char_cnn, characters[words],
                                   self._threads.run)
@@ -85,29 +90,36 @@ class LanguageModel(nn.Module):
         rows = self.softmax_weight.detach()[sample.rows]
         bias = self.softmax_bias.detach()[sample.rows, 0]
 
-        def direction(d: int) -> tuple[float, State, list[Tensor]]:
+        def direction(d: int) -> tuple[float, float, State, list[Tensor]]:
             leaves = [vectors.value.clone().requires_grad_(),
                       rows.clone().requires_grad_(),
-                      bias.clone().requires_grad_()]
+                      bias.clone().requires_grad_(),
+                      self.bag_maps[d], self.bag_biases[d]]
             outputs, state = self.directions[d](leaves[0][places[d]],
                                                 states[d])
             loss = sampled_loss(outputs[-1][chunks[d].counts], targets[d],
                                 leaves[1], leaves[2], sample)
+            context = bag.context_vectors(self.targets(chunks[d].around))
+            second = bag.loss(outputs[-1][::2], leaves[3], leaves[4], context)
             gradients = torch.autograd.grad(
-                loss, leaves + list(self.directions[d].parameters()))
-            return loss.item(), state, list(gradients)
+                loss + bag.share * second,
+                leaves + list(self.directions[d].parameters()))
+            return loss.item(), second.item(), state, list(gradients)
 
         results = self._threads.run(
             [lambda d=d: direction(d) for d in range(2)])
-        vectors.backward(results[0][2][0] + results[1][2][0])
-        _set_rows(self.softmax_weight, sample.rows,
-                  results[0][2][1] + results[1][2][1])
+        forward, backward = (r[3] for r in results)
+        vectors.backward(forward[0] + backward[0])
+        _set_rows(self.softmax_weight, sample.rows, forward[1] + backward[1])
         _set_rows(self.softmax_bias, sample.rows,
-                  (results[0][2][2] + results[1][2][2]).unsqueeze(1))
-        for stack, result in zip(self.directions, results):
-            for parameter, gradient in zip(stack.parameters(), result[2][3:]):
+                  (forward[2] + backward[2]).unsqueeze(1))
+        for d, gradients in enumerate((forward, backward)):
+            own = [self.bag_maps[d], self.bag_biases[d],
+                   *self.directions[d].parameters()]
+            for parameter, gradient in zip(own, gradients[3:]):
                 parameter.grad = gradient
-        return [r[0] for r in results], [r[1] for r in results]
+        return ([r[0] for r in results], [r[1] for r in results],
+                [r[2] for r in results])
 
     @torch.no_grad()
     def evaluate(self, chunks: Sequence[DirectionChunk],

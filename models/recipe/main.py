@@ -16,8 +16,9 @@ from recipe.corpus import read_books, read_tokenised
 from recipe.export import ExportPaths, export
 from recipe.options import ModelOptions, RecipeError
 from recipe.settings import TrainSettings
-from recipe.start_from import start_from
-from recipe.token_cache import Source, TokenCache, Variation, build_cache
+from recipe.start_from import start_from, start_from_run
+from recipe.token_cache import (Source, TokenCache, Variation, build_cache,
+                                read_words)
 from recipe.trainer import Trainer
 
 _BOOKS_HELD_OUT, _MODERN_HELD_OUT = 0.02, 0.03
@@ -91,6 +92,7 @@ def _run(args: argparse.Namespace) -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     log = _Log(args.work / "train.log")
     cache = _prepare(args, log)
+    words = read_words(args.work / "text")
     if not args.export_only:
         settings = TrainSettings(**{
             f.name: getattr(args, f.name) for f in fields(TrainSettings)})
@@ -101,11 +103,13 @@ def _run(args: argparse.Namespace) -> None:
         if trainer.resume():
             log(f"going on from step {trainer.step}, {trainer.progress:.1%}")
         elif args.start_from:
-            start_from(trainer.model, args.start_from)
+            if (args.start_from / "checkpoint.pt").exists():
+                start_from_run(trainer.model, words, args.start_from)
+            else:
+                start_from(trainer.model, args.start_from)
             log(f"beginning with the weights of {args.start_from}")
         if not trainer.train():
             raise KeyboardInterrupt
-    words = (args.work / "text/words.txt").read_bytes().decode().split("\n")
     export(paths, cache, words, log)
 
 

@@ -15,17 +15,21 @@ class TrainSettings:
 
     minutes: float = 60.0
     steps: int = 0
-    batch: int = 64  # Streams of text.
-    unroll: int = 20  # Words of a stream per step.
-    vocabulary: int = 50_000
+    batch: int = 32  # Streams of text.
+    unroll: int = 40  # Words of a stream per step.
+    vocabulary: int = 30_000
     sample_tries: int = 2048
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     warmup: float = 0.02
-    decay: float = 0.5
+    decay: float = 0.8
     # First share of the budget in which the softmax alone learns: for a model
     # whose other weights come from a package.
     softmax_first: float = 0.0
     clip_norm: float = 1.0
+    # The second task of the top layer, the words around: how many to each side,
+    # and the weight of its loss, which is 1 for one who knows nothing.
+    bag_words: int = 20
+    bag_share: float = 10.0
     # What the LSTM's matrix products multiply: float32 or bfloat16, twice as
     # fast on CPUs that have it. Everything else is float32.
     factors: str = "float32"

@@ -1,6 +1,8 @@
-"""Begins with the weights of a package instead of random ones."""
+"""Begins with the weights of a package, or of an earlier run, instead of random
+ones."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from recipe.language_model import LanguageModel
+from recipe.lstm import LstmStack
 from recipe.options import ModelOptions, RecipeError
+from recipe.token_cache import read_words
+from recipe.trainer import load_checkpoint
 
 _GATES = 4
 
@@ -23,21 +28,66 @@ def start_from(model: LanguageModel, package: Path) -> None:
     softmax_first). RecipeError where anything else differs.
     """
     options, tensors = _read(package)
-    if options.cell_dim > model.options.cell_dim or \
-            replace(options, cell_dim=model.options.cell_dim) != model.options:
-        raise RecipeError(
-            f"{package} has other dimensions: {json.dumps(options.to_json())}. "
-            "Only lstm.dim may differ, and be larger in the new model")
+    _check_dimensions(model, options, package)
     with torch.no_grad():
         _copy_char_cnn(model, tensors)
         for name, stack in zip(("forward", "backward"), model.directions):
             for layer in range(options.layers):
                 cell = f"lstm.{name}.{layer}"
-                _copy_gates(stack.weights[layer], tensors[f"{cell}.weight"])
-                _copy_gates(stack.biases[layer], tensors[f"{cell}.bias"])
-                projection = tensors[f"{cell}.projection"]
-                stack.projections[layer].zero_()
-                stack.projections[layer][:len(projection)] = projection
+                _copy_cell(stack, layer, tensors[f"{cell}.weight"],
+                           tensors[f"{cell}.bias"],
+                           tensors[f"{cell}.projection"])
+
+
+def start_from_run(model: LanguageModel, words: Sequence[str],
+                   folder: Path) -> None:
+    """Copies the weights of an earlier run's checkpoint, the softmax too, whose
+    rows are found again by their words: the text may be another.
+
+    words: of the new run's text, by id; folder: the earlier run's --work.
+    Dimensions as for start_from.
+    """
+    saved = load_checkpoint(folder / "checkpoint.pt")
+    tensors = saved["model"]
+    options = ModelOptions.from_json(saved["options"])
+    _check_dimensions(model, options, folder)
+    old_rows = {word: row for row, word in enumerate(
+        read_words(folder / "text")[:len(tensors["softmax_weight"])])}
+    rows = [(new, old_rows[word])
+            for new, word in enumerate(words[:model.vocabulary])
+            if word in old_rows]
+    new, old = torch.tensor(rows).t()
+    with torch.no_grad():
+        model.char_cnn.load_state_dict({
+            name.removeprefix("char_cnn."): t for name, t in tensors.items()
+            if name.startswith("char_cnn.")})
+        for d, stack in enumerate(model.directions):
+            for layer in range(options.layers):
+                _copy_cell(stack, layer, *(
+                    tensors[f"directions.{d}.{part}.{layer}"]
+                    for part in ("weights", "biases", "projections")))
+        for name in ("softmax_weight", "softmax_bias"):
+            getattr(model, name)[new] = tensors[name][old]
+        for name in ("bag_maps", "bag_biases"):
+            for d, parameter in enumerate(getattr(model, name)):
+                parameter.copy_(tensors[f"{name}.{d}"])
+
+
+def _check_dimensions(model: LanguageModel, options: ModelOptions,
+                      source: Path) -> None:
+    if options.cell_dim > model.options.cell_dim or \
+            replace(options, cell_dim=model.options.cell_dim) != model.options:
+        raise RecipeError(
+            f"{source} has other dimensions: {json.dumps(options.to_json())}. "
+            "Only lstm.dim may differ, and be larger in the new model")
+
+
+def _copy_cell(stack: LstmStack, layer: int, weight: Tensor, bias: Tensor,
+               projection: Tensor) -> None:
+    _copy_gates(stack.weights[layer], weight)
+    _copy_gates(stack.biases[layer], bias)
+    stack.projections[layer].zero_()
+    stack.projections[layer][:len(projection)] = projection
 
 
 def _read(package: Path) -> tuple[ModelOptions, dict[str, Tensor]]:

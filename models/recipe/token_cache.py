@@ -22,6 +22,7 @@ from recipe.options import RecipeError
 
 BEGIN_ID, END_ID, UNKNOWN_ID = 0, 1, 2
 _SPECIAL = [SENTENCE_BEGIN, SENTENCE_END, "<UNK>"]
+SPECIAL_WORDS = len(_SPECIAL)  # Ids below are no words of the text.
 _PIECE_SENTENCES = 300
 _JOINED_TOKENS = 120
 
@@ -133,6 +134,11 @@ def _write(folder: Path, encoder: _Encoder, train: np.ndarray,
                "held_out": {n: sum(map(len, p)) for n, p in held_out.items()}}
     # Last: its presence says that the cache is complete.
     (folder / "cache.json").write_text(json.dumps(summary, indent=1) + "\n")
+
+
+def read_words(folder: Path) -> list[str]:
+    """The distinct words of a cache folder, by id."""
+    return (folder / "words.txt").read_bytes().decode().split("\n")
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from recipe.bag_of_words import BagTask
 from recipe.batches import Streams
 from recipe.language_model import LanguageModel
 from recipe.options import ModelOptions, RecipeError
 from recipe.sampled_softmax import LogUniformSampler, SoftmaxSample
 from recipe.settings import TrainSettings
 from recipe.stop_request import StopRequest
-from recipe.token_cache import TokenCache
+from recipe.token_cache import SPECIAL_WORDS, TokenCache
 
 Log = Callable[[str], None]
+# The second task's word vectors follow the softmax at every such step.
+_WORD_VECTOR_STEPS = 1000
 
 
 @dataclass
@@ -74,10 +77,17 @@ class Trainer:
         self._folder = folder
         self._log = log
         self._intervals = intervals or Intervals()
-        self._streams = Streams(cache.train, settings.batch, settings.unroll)
+        self._streams = Streams(cache.train, settings.batch, settings.unroll,
+                                settings.bag_words)
+        frequencies = np.bincount(
+            cache.train, minlength=len(cache.characters)) / len(cache.train)
+        self._bag = BagTask(settings.bag_words, settings.bag_share,
+                            frequencies[:vocabulary], SPECIAL_WORDS)
         self._held_out = HeldOut(cache, eval_tokens)
         self._sampler = LogUniformSampler(vocabulary, settings.sample_tries)
         self._random = np.random.default_rng(settings.seed)
+        # A run that goes on from another, with another seed, reads other text.
+        self._first_chunk = int(self._random.integers(self._streams.chunks))
         self._states = self.model.zero_states(settings.batch)
         dense = self.model.dense_parameters()
         self._dense = torch.optim.Adam(dense, betas=(0.9, 0.98), fused=True)
@@ -144,10 +154,14 @@ class Trainer:
         rate = self._settings.learning_rate_at(self.progress)
         for optimizer in (self._dense, self._sparse):
             optimizer.param_groups[0]["lr"] = max(rate, 1e-8)
-        losses, self._states = self.model.train_step(
-            self._streams.chunk(self.step), self._cache.characters,
+        if self.step % _WORD_VECTOR_STEPS == 0:
+            self._bag.take_word_vectors(self.model.softmax_weight)
+        next_word, bag, self._states = self.model.train_step(
+            self._streams.chunk(self._first_chunk + self.step),
+            self._cache.characters,
             self._states, lambda targets: SoftmaxSample.draw(
-                self._sampler, targets, self._random))
+                self._sampler, targets, self._random), self._bag)
+        losses = [*next_word, *bag]
         if not all(map(math.isfinite, losses)):
             raise RecipeError(
                 f"the loss is {losses} at step {self.step}: try a smaller "
@@ -168,12 +182,13 @@ class Trainer:
             left = (s.steps - self.step) * per_step
         else:
             left = s.minutes * 60 - self.seconds
-        forward, backward = np.mean(losses, axis=0)
+        forward, backward, *bag = np.mean(losses, axis=0)
         self._log(
             f"step {self.step}  {self.progress:6.1%}  "
             f"{self.step * s.batch * s.unroll / 1e6:.2f} M tokens  "
             f"{s.batch * s.unroll / per_step:,.0f} tokens/s  "
-            f"sampled loss {forward:.3f} {backward:.3f}  "
+            f"sampled loss {forward:.3f} {backward:.3f}, "
+            f"words around {bag[0]:.3f} {bag[1]:.3f}  "
             f"{left / 60:.0f} min left")
 
     def evaluate(self) -> dict[str, list[float]]:
@@ -200,7 +215,8 @@ class Trainer:
             "model": self.model.state_dict(),
             "dense": self._dense.state_dict(),
             "sparse": self._sparse.state_dict(),
-            "states": self._states, "random": self._random.bit_generator.state,
+            "states": self._states, "word_vectors": self._bag.word_vectors,
+            "random": self._random.bit_generator.state,
             "step": self.step, "seconds": self.seconds, "curve": self.curve,
         }, temporary)
         os.replace(temporary, self.checkpoint_path)
@@ -226,6 +242,7 @@ class Trainer:
         self._dense.load_state_dict(saved["dense"])
         self._sparse.load_state_dict(saved["sparse"])
         self._states = saved["states"]
+        self._bag.word_vectors = saved["word_vectors"]
         self._random.bit_generator.state = saved["random"]
         self.step, self.seconds = saved["step"], saved["seconds"]
         self.curve = saved["curve"]

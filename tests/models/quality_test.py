@@ -7,7 +7,7 @@ import pytest
 
 from quality.labelled_data import DataError, read_senses
 from quality.linear_probe import LinearProbe
-from quality.measure import measure_senses, measure_tags, table
+from quality.measure import measure_all, measure_senses, measure_tags, table
 from quality.senses import most_frequent_accuracy, nearest_average_accuracy
 
 
@@ -53,6 +53,21 @@ def test_measurements_take_the_target_word_and_every_layer(tmp_path: Path):
     tags = measure_tags(embed, tmp_path / "tags.tsv", tmp_path / "tags.tsv")
     assert tags["layers"] == [0.5, 1.0]
     assert "| sense | 50.0% | 50.0% | 100.0% |" in table({"sense": sense})
+
+
+def test_every_word_with_a_file_of_senses_is_measured(tmp_path: Path):
+    for word in ("hard", "interest"):
+        (tmp_path / f"wsd-{word}.tsv").write_text("a\t0\tx\nb\t0\ty\n" * 10)
+
+    def embed(sentences):
+        for tokens in sentences:
+            yield np.array([[[1.0, float(t == "x")] for t in tokens]])
+
+    results = measure_all(embed, tmp_path, tags=False)
+    assert list(results) == ["sense of hard", "sense of interest"]
+    assert results["sense of hard"]["layers"] == [1.0]
+    with pytest.raises(DataError, match="no wsd-"):
+        measure_all(embed, tmp_path / "none", tags=False)
 
 
 def test_damaged_data_is_named(tmp_path: Path):

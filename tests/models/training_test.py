@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from tiny import OPTIONS, SETTINGS, make_cache
 
+from recipe.bag_of_words import BagTask
 from recipe.export import embed
 from recipe.language_model import LanguageModel
 from recipe.lstm import _ClippedLstm
@@ -17,7 +18,8 @@ from recipe.options import RecipeError
 from recipe.sampled_softmax import LogUniformSampler, full_loss, sampled_loss
 from recipe.sampled_softmax import SoftmaxSample
 from recipe.settings import TrainSettings
-from recipe.start_from import start_from
+from recipe.start_from import start_from, start_from_run
+from recipe.token_cache import read_words
 from recipe.trainer import Trainer
 
 
@@ -106,6 +108,23 @@ def test_model_with_more_cells_begins_by_computing_what_the_package_does(
                       - embed(old.model, words)).max() < 1e-5
 
 
+def test_run_begins_with_an_earlier_run_whose_words_have_other_ids(
+        tmp_path: Path):
+    old = new_trainer(tmp_path / "old")
+    old.train()
+    old_words = read_words(tmp_path / "old/text")
+    words = [*old_words[:3], "new", *reversed(old_words[3:-1])]
+    model = LanguageModel(OPTIONS, len(words), seed=9)
+    start_from_run(model, words, tmp_path / "old")
+    sentence = ["the", "river"]
+    assert np.array_equal(embed(model, sentence), embed(old.model, sentence))
+    for name in ("softmax_weight", "softmax_bias"):
+        ours, theirs = getattr(model, name), getattr(old.model, name)
+        for word in ("<S>", "river", "bank"):
+            assert torch.equal(ours[words.index(word)],
+                               theirs[old_words.index(word)])
+
+
 def test_package_of_other_dimensions_is_refused(tmp_path: Path):
     old = new_trainer(tmp_path / "old")
     _write_package(old, tmp_path / "package")
@@ -140,6 +159,53 @@ def test_sampling_every_word_gives_the_full_loss():
         pytest.approx(full_loss(hidden, targets, weight, bias), rel=1e-5)
 
 
+def _bag_task(words: int) -> tuple[BagTask, torch.Tensor]:
+    """A task over 9 words, the first three of them marks, and its softmax."""
+    make = torch.Generator().manual_seed(1)
+    softmax = torch.randn(9, 4, generator=make)
+    task = BagTask(words, 1.0, np.array(
+        [0.1, 0.1, 0.1, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02]), specials=3)
+    task.take_word_vectors(softmax)
+    return task, softmax
+
+
+def test_context_vector_is_the_weighted_sum_of_the_words_around():
+    side, steps, batch = 3, 5, 2
+    task, _ = _bag_task(side)
+    ids = torch.randint(9, (steps + 2 * side, batch),
+                        generator=torch.Generator().manual_seed(2))
+    got = task.context_vectors(ids)
+    assert got.shape == (3, batch, 4)
+    near = {1: 1.0, 2: 2 / 3, 3: 1 / 3}
+    norm = (2 * sum(v * v for v in near.values())) ** 0.5
+    for n, t in enumerate(range(0, steps, 2)):
+        for b in range(batch):
+            want = sum(near[abs(k)] * task.word_vectors[ids[t + side + k, b]]
+                       for k in (-3, -2, -1, 1, 2, 3))
+            assert torch.allclose(got[n, b], want / norm, atol=1e-6)
+
+
+def test_word_vectors_are_white_and_weighted_and_marks_have_none():
+    task, _ = _bag_task(3)
+    frequencies = torch.tensor([0.3, 0.2, 0.1, 0.05, 0.03, 0.02]).double()
+    weights = 0.01 / (0.01 + frequencies)
+    assert torch.all(task.word_vectors[:3] == 0)
+    white = task.word_vectors[3:].double() / weights.unsqueeze(1)
+    share = (frequencies * weights / (frequencies * weights).sum()).unsqueeze(1)
+    assert torch.allclose((white * share).sum(0), torch.zeros(4).double(),
+                          atol=1e-5)
+    assert torch.allclose(white.t() @ (white * share), torch.eye(4).double(),
+                          atol=1e-3)
+
+
+def test_second_task_alone_is_learnt(tmp_path: Path):
+    trainer = new_trainer(tmp_path, steps=200, bag_share=100.0)
+    first = np.mean([trainer._step()[2:] for _ in range(5)])
+    trainer.train()
+    last = np.mean([trainer._step()[2:] for _ in range(5)])
+    assert last < 0.8 * first
+
+
 def test_sampler_draws_each_word_as_often_as_it_says():
     sampler = LogUniformSampler(50, 30)
     random = np.random.default_rng(1)
@@ -151,7 +217,7 @@ def test_sampler_draws_each_word_as_often_as_it_says():
 
 
 def test_training_lowers_the_loss(tmp_path: Path):
-    trainer = new_trainer(tmp_path, steps=40)
+    trainer = new_trainer(tmp_path, steps=200)
     before = trainer.evaluate()["books"]
     trainer.train()
     after = trainer.evaluate()["books"]

@@ -1,0 +1,67 @@
+"""A second task for the top layer: which words stand around, in any order.
+
+The next word alone asks little of what a text is about. Here the vector of a
+place has to give, through a linear map, the context vector of the place as
+Schuetze (Automatic Word Sense Discrimination, 1998) defines it, the sum of the
+vectors of the words around it; so it keeps the subject, and senses apart.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recipe.options import RecipeError
+
+# A word of this relative frequency counts half; commoner ones, which stand
+# around anything, count less.
+_HALF_WEIGHT = 1e-2
+# Share of the largest variance below which directions are not stretched more.
+_FLOOR = 1e-6
+
+
+class BagTask:
+    """words: how far to each side; share: weight of its loss beside the next
+    word's; frequencies [V]: of each softmax word in the text."""
+
+    def __init__(self, words: int, share: float, frequencies: np.ndarray,
+                 specials: int):
+        if words < 1:
+            raise RecipeError(f"--bag-words {words}: at least 1 is needed")
+        self.words, self.share = words, share
+        weights = _HALF_WEIGHT / (_HALF_WEIGHT + frequencies)
+        weights[:specials] = 0  # Sentence marks and the unknown word.
+        self._weights = torch.from_numpy(weights)
+        self._frequencies = torch.from_numpy(frequencies)
+        # [V, P], whitened and weighted; part of a run's state.
+        self.word_vectors = torch.zeros(len(frequencies), 1)
+
+    @torch.no_grad()
+    def take_word_vectors(self, softmax_weight: Tensor) -> None:
+        """Makes the words' vectors from the softmax's rows [V, P]: whitened, so
+        that the common words' directions do not rule, and weighted."""
+        rows = softmax_weight.double()
+        share = self._weights * self._frequencies
+        share = (share / share.sum()).unsqueeze(1)
+        centred = rows - (rows * share).sum(0)
+        values, vectors = torch.linalg.eigh(centred.t() @ (centred * share))
+        scale = (values.clamp(min=0) + _FLOOR * values[-1]) ** -0.5
+        white = centred @ (vectors * scale) @ vectors.t()
+        self.word_vectors = (white * self._weights.unsqueeze(1)).float()
+
+    def context_vectors(self, ids: Tensor) -> Tensor:
+        """ids [T + 2 words, B], softmax ids from as many words before the first
+        place on -> [ceil(T / 2), B, P], of every second place. The nearest word
+        counts whole, the farthest 1 / words, as word2vec's window does."""
+        places = torch.arange(self.words, len(ids) - self.words, 2)
+        distance = (torch.arange(len(ids)) - places.unsqueeze(1)).abs()
+        near = (1 - (distance - 1) / self.words).clamp(min=0)
+        near[distance == 0] = 0
+        near /= near[0].norm()
+        vectors = self.word_vectors[ids]
+        return (near @ vectors.flatten(1)).view(-1, *vectors.shape[1:])
+
+    def loss(self, hidden: Tensor, bag_map: Tensor, bias: Tensor,
+             context: Tensor) -> Tensor:
+        """Mean squared error of hidden [N, B, P] through the map."""
+        return F.mse_loss(hidden @ bag_map + bias, context)
