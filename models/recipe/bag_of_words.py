@@ -1,9 +1,11 @@
-"""A second task for the top layer: which words stand around, in any order.
+"""A second task for the top layer: which words it has read, in any order.
 
 The next word alone asks little of what a text is about. Here the vector of a
-place has to give, through a linear map, the context vector of the place as
-Schuetze (Automatic Word Sense Discrimination, 1998) defines it, the sum of the
-vectors of the words around it; so it keeps the subject, and senses apart.
+place has to give, through a linear map, its side of the context vector that
+Schuetze (Automatic Word Sense Discrimination, 1998) defines: the sum of the
+vectors of the words before it, in the direction's own reading order. So it keeps
+the subject, and senses apart. (Words to come belong to the other direction; a trial
+with both sides spent half of the task on what cannot be known.)
 """
 
 import numpy as np
@@ -21,7 +23,7 @@ _FLOOR = 1e-6
 
 
 class BagTask:
-    """words: how far to each side; share: weight of its loss beside the next
+    """words: how far back; share: weight of its loss beside the next
     word's; frequencies [V]: of each softmax word in the text."""
 
     def __init__(self, words: int, share: float, frequencies: np.ndarray,
@@ -50,13 +52,13 @@ class BagTask:
         self.word_vectors = (white * self._weights.unsqueeze(1)).float()
 
     def context_vectors(self, ids: Tensor) -> Tensor:
-        """ids [T + 2 words, B], softmax ids from as many words before the first
+        """ids [words + T, B], softmax ids from as many words before the first
         place on -> [ceil(T / 2), B, P], of every second place. The nearest word
         counts whole, the farthest 1 / words, as word2vec's window does."""
-        places = torch.arange(self.words, len(ids) - self.words, 2)
-        distance = (torch.arange(len(ids)) - places.unsqueeze(1)).abs()
+        places = torch.arange(self.words, len(ids), 2)
+        distance = places.unsqueeze(1) - torch.arange(len(ids))
         near = (1 - (distance - 1) / self.words).clamp(min=0)
-        near[distance == 0] = 0
+        near[distance <= 0] = 0
         near /= near[0].norm()
         vectors = self.word_vectors[ids]
         return (near @ vectors.flatten(1)).view(-1, *vectors.shape[1:])

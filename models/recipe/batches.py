@@ -25,27 +25,27 @@ def reverse_sentences(ids: np.ndarray) -> np.ndarray:
 class DirectionChunk:
     """Words of one direction, time-major: input [T, B], the next word of each
     [T, B], where that is worth predicting (not across sentences), and the text
-    with some words more before and after, [T + 2 around, B]."""
+    with some words more before it, [before + T, B]."""
 
     words: Tensor
     targets: Tensor
     counts: Tensor
-    around: Tensor
+    with_before: Tensor
 
 
 class Streams:
     """A text as B streams; chunk k holds T words of each, forward and backward.
 
     Stream b continues from chunk to chunk, so the LSTM state carries over; after
-    the last chunk it starts again. `around`: how many words a chunk shows before its
-    first and after its last one; the first chunk begins as many words later.
+    the last chunk it starts again. `before`: how many words a chunk shows before its
+    first; the first chunk begins as many words later.
     """
 
     def __init__(self, ids: np.ndarray, batch: int, steps: int,
-                 around: int = 0):
+                 before: int = 0):
         ids = np.asarray(ids)
         self._length = len(ids) // batch
-        self.chunks = (self._length - 1 - 2 * around) // steps
+        self.chunks = (self._length - 1 - before) // steps
         if self.chunks < 1:
             raise ValueError(
                 f"{len(ids)} tokens are too few for {batch} streams of "
@@ -54,7 +54,7 @@ class Streams:
         self._forward = rows
         self._backward = np.stack([reverse_sentences(row) for row in rows])
         self._steps = steps
-        self._around = around
+        self._before = before
 
     def chunk(self, number: int) -> tuple[DirectionChunk, DirectionChunk]:
         """Forward and backward; any number, counted round and round."""
@@ -64,8 +64,7 @@ class Streams:
 
     def _cut(self, rows: np.ndarray, begin: int, start: int) -> DirectionChunk:
         part = torch.from_numpy(np.ascontiguousarray(
-            rows[:, begin:begin + self._steps + 1 + 2 * self._around].T,
-            np.int64))
-        words = part[self._around:self._around + self._steps + 1]
+            rows[:, begin:begin + self._before + self._steps + 1].T, np.int64))
+        words = part[self._before:]
         return DirectionChunk(words[:-1], words[1:], words[1:] != start,
                               part[:-1])

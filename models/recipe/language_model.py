@@ -99,7 +99,7 @@ class LanguageModel(nn.Module):
                                                 states[d])
             loss = sampled_loss(outputs[-1][chunks[d].counts], targets[d],
                                 leaves[1], leaves[2], sample)
-            context = bag.context_vectors(self.targets(chunks[d].around))
+            context = bag.context_vectors(self.targets(chunks[d].with_before))
             second = bag.loss(outputs[-1][::2], leaves[3], leaves[4], context)
             gradients = torch.autograd.grad(
                 loss + bag.share * second,

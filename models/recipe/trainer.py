@@ -188,7 +188,7 @@ class Trainer:
             f"{self.step * s.batch * s.unroll / 1e6:.2f} M tokens  "
             f"{s.batch * s.unroll / per_step:,.0f} tokens/s  "
             f"sampled loss {forward:.3f} {backward:.3f}, "
-            f"words around {bag[0]:.3f} {bag[1]:.3f}  "
+            f"words before {bag[0]:.3f} {bag[1]:.3f}  "
             f"{left / 60:.0f} min left")
 
     def evaluate(self) -> dict[str, list[float]]:

@@ -6,7 +6,7 @@ matrix that reads their outputs, leave gates and cells as they were and every
 layer's output multiplied by A. The skip connection adds two layers, so all
 layers of a direction share its A.
 
-The words around a place are read from the top layer through a map M = U S V^T
+The words before a place are read from the top layer through a map M = U S V^T
 (BagTask): its large singular values belong to directions that say what the text
 is about, its small ones to those that only the next word needs. Left so, cosine
 sees both alike. A = U S^1/2 U^T gives half of the map to the vectors, as one

@@ -86,16 +86,15 @@ def test_streams_continue_from_chunk_to_chunk(tmp_path: Path):
         -1, 0))[:-1].all()
 
 
-def test_words_around_a_chunk_are_those_of_its_neighbours(tmp_path: Path):
+def test_words_before_a_chunk_are_those_of_its_neighbour(tmp_path: Path):
     ids = make_cache(tmp_path / "text").train
-    streams = Streams(ids, 4, 8, around=5)
+    streams = Streams(ids, 4, 8, before=5)
     for direction in (0, 1):
         first, second, third = (streams.chunk(k)[direction] for k in range(3))
-        assert torch.equal(second.around[:5], first.words[3:])
-        assert torch.equal(second.around[5:13], second.words)
-        assert torch.equal(second.around[13:], third.words[:5])
+        assert torch.equal(second.with_before[:5], first.words[3:])
+        assert torch.equal(second.with_before[5:], second.words)
         assert torch.equal(second.targets[-1], third.words[0])
-    assert streams.chunk(streams.chunks - 1)[0].around.shape == (18, 4)
+    assert streams.chunk(streams.chunks - 1)[0].with_before.shape == (13, 4)
 
 
 def test_variation_joins_and_lowers_its_share_and_loses_no_word():
