@@ -34,7 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
         "train (default: 2 layers of 512 cells projected to 128)")
     add("--start-from", type=Path, help="what to begin with: a package, or the "
         "--work folder of an earlier run, which has the softmax too; its "
-        "options, or those with a larger lstm.dim")
+        "options, or those with a larger lstm.dim or projection_dim")
     add("--tokeniser", default="build/release/bin/elmo-tokenize",
         help="the server's tokeniser: lines in, tokens out")
     add("--elmo-model", default="build/release/bin/elmo-model",

@@ -22,10 +22,12 @@ _GATES = 4
 def start_from(model: LanguageModel, package: Path) -> None:
     """Copies a package's weights into a new model.
 
-    The model may have more cells: those keep their random inputs and begin with
-    zeros for a projection, so that the model computes what the package does.
-    Packages have no softmax: it has to be learnt anew (TrainSettings.
-    softmax_first). RecipeError where anything else differs.
+    The model may have more cells and wider projections. New cells keep their
+    random inputs and begin with zeros for a projection; new columns of token
+    vectors and projections are random and nothing reads them yet. So the model
+    begins by computing what the package does, in the first columns of each
+    direction. Packages have no softmax: it has to be learnt anew
+    (TrainSettings.softmax_first). RecipeError where anything else differs.
     """
     options, tensors = _read(package)
     _check_dimensions(model, options, package)
@@ -58,36 +60,48 @@ def start_from_run(model: LanguageModel, words: Sequence[str],
             if word in old_rows]
     new, old = torch.tensor(rows).t()
     with torch.no_grad():
-        model.char_cnn.load_state_dict({
-            name.removeprefix("char_cnn."): t for name, t in tensors.items()
-            if name.startswith("char_cnn.")})
+        for name, parameter in model.char_cnn.named_parameters():
+            source = tensors[f"char_cnn.{name}"]
+            # All but the projection have the same shape.
+            parameter[..., :source.shape[-1]] = source
         for d, stack in enumerate(model.directions):
             for layer in range(options.layers):
                 _copy_cell(stack, layer, *(
                     tensors[f"directions.{d}.{part}.{layer}"]
                     for part in ("weights", "biases", "projections")))
         for name in ("softmax_weight", "softmax_bias"):
-            getattr(model, name)[new] = tensors[name][old]
-        for name in ("bag_maps", "bag_biases"):
-            for d, parameter in enumerate(getattr(model, name)):
-                parameter.copy_(tensors[f"{name}.{d}"])
+            source = tensors[name]
+            getattr(model, name)[new] = 0
+            getattr(model, name)[new, :source.shape[1]] = source[old]
+        p = options.projection_dim
+        for d in range(2):
+            model.bag_maps[d][:p, :p] = tensors[f"bag_maps.{d}"]
+            model.bag_biases[d][:p] = tensors[f"bag_biases.{d}"]
 
 
 def _check_dimensions(model: LanguageModel, options: ModelOptions,
                       source: Path) -> None:
-    if options.cell_dim > model.options.cell_dim or \
-            replace(options, cell_dim=model.options.cell_dim) != model.options:
+    new = model.options
+    if options.cell_dim > new.cell_dim or \
+            options.projection_dim > new.projection_dim or \
+            replace(options, cell_dim=new.cell_dim,
+                    projection_dim=new.projection_dim) != new:
         raise RecipeError(
             f"{source} has other dimensions: {json.dumps(options.to_json())}. "
-            "Only lstm.dim may differ, and be larger in the new model")
+            "Only lstm.dim and lstm.projection_dim may differ, and be larger in "
+            "the new model")
 
 
 def _copy_cell(stack: LstmStack, layer: int, weight: Tensor, bias: Tensor,
                projection: Tensor) -> None:
-    _copy_gates(stack.weights[layer], weight)
-    _copy_gates(stack.biases[layer], bias)
-    stack.projections[layer].zero_()
-    stack.projections[layer][:len(projection)] = projection
+    cells, p = projection.shape
+    # [input or state, P, gate, H]
+    target = stack.weights[layer].view(2, -1, _GATES, stack.options.cell_dim)
+    target[:, p:] = 0
+    target[:, :p, :, :cells] = weight.view(2, p, _GATES, cells)
+    stack.biases[layer].view(_GATES, -1)[:, :cells] = bias.view(_GATES, cells)
+    stack.projections[layer][cells:] = 0
+    stack.projections[layer][:cells, :p] = projection
 
 
 def _read(package: Path) -> tuple[ModelOptions, dict[str, Tensor]]:
@@ -97,13 +111,6 @@ def _read(package: Path) -> tuple[ModelOptions, dict[str, Tensor]]:
     except Exception as error:  # safetensors raises many kinds.
         raise RecipeError(f"{package}/model.safetensors: {error}") from error
     return options, {name: t.float() for name, t in tensors.items()}
-
-
-def _copy_gates(target: Tensor, source: Tensor) -> None:
-    """[..., 4H] gate by gate: the first cells of each."""
-    shape = (*source.shape[:-1], _GATES, -1)
-    cells = source.shape[-1] // _GATES
-    target.view(shape)[..., :cells] = source.view(shape)
 
 
 def _copy_char_cnn(model: LanguageModel, tensors: dict[str, Tensor]) -> None:
@@ -119,5 +126,6 @@ def _copy_char_cnn(model: LanguageModel, tensors: dict[str, Tensor]) -> None:
         cnn.carry_bias[k].copy_(tensors[f"highway.{k}.carry.bias"])
         cnn.transform[k].copy_(tensors[f"highway.{k}.transform.weight"])
         cnn.transform_bias[k].copy_(tensors[f"highway.{k}.transform.bias"])
-    cnn.projection.copy_(tensors["projection.weight"])
-    cnn.projection_bias.copy_(tensors["projection.bias"])
+    p = len(tensors["projection.bias"])
+    cnn.projection[:, :p] = tensors["projection.weight"]
+    cnn.projection_bias[:p] = tensors["projection.bias"]

@@ -108,6 +108,29 @@ def test_model_with_more_cells_begins_by_computing_what_the_package_does(
                       - embed(old.model, words)).max() < 1e-5
 
 
+@pytest.mark.parametrize("source", ["package", "old"])
+def test_wider_model_begins_by_computing_the_old_one_in_its_first_columns(
+        source: str, tmp_path: Path):
+    old = new_trainer(tmp_path / "old")
+    old.train()
+    _write_package(old, tmp_path / "package")
+    words = read_words(tmp_path / "old/text")
+    wide = LanguageModel(replace(OPTIONS, cell_dim=20, projection_dim=8),
+                         old.model.vocabulary, seed=9)
+    if source == "package":
+        start_from(wide, tmp_path / source)
+    else:
+        start_from_run(wide, words, tmp_path / source)
+        assert torch.equal(wide.softmax_weight[:, :6],
+                           old.model.softmax_weight)
+        assert torch.all(wide.softmax_weight[:, 6:] == 0)
+    for sentence in (["the", "river"], ["naïve", "bank", "of", "1901"]):
+        new = embed(wide, sentence).reshape(3, -1, 2, 8)
+        want = embed(old.model, sentence).reshape(3, -1, 2, 6)
+        assert np.abs(new[..., :6] - want).max() < 1e-5
+        assert np.abs(new[..., 6:]).max() > 1e-3
+
+
 def test_run_begins_with_an_earlier_run_whose_words_have_other_ids(
         tmp_path: Path):
     old = new_trainer(tmp_path / "old")
