@@ -18,7 +18,7 @@ from recipe.options import RecipeError
 # A word of this relative frequency counts half; commoner ones, which stand
 # around anything, count less.
 _HALF_WEIGHT = 1e-2
-# Share of the largest variance below which directions are not stretched more.
+# Variance, as a share of the largest, that no direction is stretched beyond.
 _FLOOR = 1e-6
 
 
@@ -35,25 +35,34 @@ class BagTask:
         weights[:specials] = 0  # Sentence marks and the unknown word.
         self._weights = torch.from_numpy(weights)
         self._frequencies = torch.from_numpy(frequencies)
-        # [V, P], whitened and weighted; part of a run's state.
-        self.word_vectors = torch.zeros(len(frequencies), 1)
+        # [V, P / 2], whitened and weighted; part of a run's state.
+        self.word_vectors: Tensor | None = None
 
     @torch.no_grad()
     def take_word_vectors(self, softmax_weight: Tensor) -> None:
-        """Makes the words' vectors from the softmax's rows [V, P]: whitened, so
-        that the common words' directions do not rule, and weighted."""
+        """Makes the words' vectors from the softmax's rows [V, P]: the half of
+        the directions in which words differ most, so that the other half of a
+        place's vector stays free for the next word; whitened, so that the common
+        words' directions do not rule; and weighted. Later ones are turned towards
+        those before, so that the map to them stays good."""
         rows = softmax_weight.double()
         share = self._weights * self._frequencies
         share = (share / share.sum()).unsqueeze(1)
         centred = rows - (rows * share).sum(0)
         values, vectors = torch.linalg.eigh(centred.t() @ (centred * share))
         scale = (values.clamp(min=0) + _FLOOR * values[-1]) ** -0.5
-        white = centred @ (vectors * scale) @ vectors.t()
-        self.word_vectors = (white * self._weights.unsqueeze(1)).float()
+        half = len(values) // 2
+        white = centred @ (vectors * scale)[:, -half:]
+        weighted = white * self._weights.unsqueeze(1)
+        if self.word_vectors is not None:
+            left, _, right = torch.linalg.svd(
+                weighted.t() @ (share * self.word_vectors.double()))
+            weighted = weighted @ left @ right
+        self.word_vectors = weighted.float()
 
     def context_vectors(self, ids: Tensor) -> Tensor:
         """ids [words + T, B], softmax ids from as many words before the first
-        place on -> [ceil(T / 2), B, P], of every second place. The nearest word
+        place on -> [ceil(T / 2), B, P / 2], of every second place. The nearest word
         counts whole, the farthest 1 / words, as word2vec's window does."""
         places = torch.arange(self.words, len(ids), 2)
         distance = places.unsqueeze(1) - torch.arange(len(ids))

@@ -56,8 +56,10 @@ class LanguageModel(nn.Module):
             torch.randn(vocabulary, p, generator=generator) * p ** -0.5)
         self.softmax_bias = nn.Parameter(torch.zeros(vocabulary, 1))
         # From the top layer to context vectors, for BagTask.
-        self.bag_maps = nn.ParameterList(torch.eye(p) for _ in range(2))
-        self.bag_biases = nn.ParameterList(torch.zeros(p) for _ in range(2))
+        self.bag_maps = nn.ParameterList(torch.eye(p, p // 2)
+                                         for _ in range(2))
+        self.bag_biases = nn.ParameterList(torch.zeros(p // 2)
+                                           for _ in range(2))
         self._threads = _TwoThreads()
 
     @property

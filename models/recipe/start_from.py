@@ -73,10 +73,6 @@ def start_from_run(model: LanguageModel, words: Sequence[str],
             source = tensors[name]
             getattr(model, name)[new] = 0
             getattr(model, name)[new, :source.shape[1]] = source[old]
-        p = options.projection_dim
-        for d in range(2):
-            model.bag_maps[d][:p, :p] = tensors[f"bag_maps.{d}"]
-            model.bag_biases[d][:p] = tensors[f"bag_biases.{d}"]
 
 
 def _check_dimensions(model: LanguageModel, options: ModelOptions,

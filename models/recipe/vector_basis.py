@@ -48,7 +48,8 @@ def half_of_map(bag_map: Tensor) -> Tensor:
     """A [P, P]; its largest singular value is 1, so that no vector grows towards
     the clip."""
     left, values, _ = torch.linalg.svd(bag_map.double())
-    roots = (values / values[0]).sqrt().clamp(min=_SMALLEST)
+    roots = torch.full((len(left),), _SMALLEST, dtype=torch.double)
+    roots[:len(values)] = (values / values[0]).sqrt().clamp(min=_SMALLEST)
     return (left * roots) @ left.t()
 
 
