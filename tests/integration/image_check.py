@@ -121,7 +121,10 @@ def check_server(root, config, log):
         input="The bank was closed.\n", text=True, capture_output=True,
         timeout=60)
     answer = json.loads(embed.stdout or "{}")
-    check("answers", answer.get("shape") == [256],
+    options = json.loads(
+        (ROOT / "models/elmo-en-small/options.json").read_text())
+    dim = 2 * options["lstm"]["projection_dim"]
+    check("answers", answer.get("shape") == [dim],
           embed.stderr.strip() or str(answer.get("shape")))
     code = server.end(signal.SIGTERM)
     check("ends on SIGTERM with", code == 0, str(code))
