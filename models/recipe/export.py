@@ -19,6 +19,7 @@ from recipe.trainer import load_checkpoint
 from recipe.vector_basis import share_map
 from recipe.weights_file import write_weights
 
+_SENTENCES = 100  # To measure the vectors' spread.
 _CHECK_SENTENCES = 3
 # What the warm start state is computed from. Sentences with words would leave
 # them in the state, and so in the vectors of whatever is read next.
@@ -97,15 +98,15 @@ def export(paths: ExportPaths, cache: TokenCache, words: Sequence[str],
     elmo-model make the package."""
     paths.check_free()
     model = load_model(paths.checkpoint)
-    share_map(model)
-    sentences = first_sentences(cache, words, _CHECK_SENTENCES)
+    sentences = first_sentences(cache, words, _SENTENCES)
+    share_map(model, np.concatenate([embed(model, s)[-1] for s in sentences]))
     paths.twin.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=paths.twin.parent) as name:
         folder = Path(name, "twin")
         folder.mkdir()
         write_weights(model, folder)
         (folder / "warm-up.txt").write_text(_WARM_UP)
-        worst = check_weights(model, folder, sentences)
+        worst = check_weights(model, folder, sentences[:_CHECK_SENTENCES])
         log(f"weights.hdf5 agrees with the trained model to {worst:.1e}")
         _import(paths, folder)
         shutil.move(folder, paths.twin)

@@ -14,6 +14,7 @@ splits the singular values of a co-occurrence matrix between words and contexts
 (Levy, Goldberg and Dagan, 2015).
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +22,10 @@ from recipe.language_model import LanguageModel
 
 # A shrinks no direction more than this against the others, so that low
 # precisions keep what the next word needs.
-_SMALLEST = 0.1
+_SMALLEST = 0.3
+# Standard deviation of the top layer's numbers. int8 divides what the projection's
+# clip of 3 admits into 255 steps: less would waste them, much more would be clipped.
+_SPREAD = 0.8
 
 
 @torch.no_grad()
@@ -45,14 +49,20 @@ def change_basis(model: LanguageModel, bases: list[Tensor]) -> None:
 
 @torch.no_grad()
 def half_of_map(bag_map: Tensor) -> Tensor:
-    """A [P, P]; its largest singular value is 1, so that no vector grows towards
-    the clip."""
+    """A [P, P]; its largest singular value is 1."""
     left, values, _ = torch.linalg.svd(bag_map.double())
     roots = torch.full((len(left),), _SMALLEST, dtype=torch.double)
     roots[:len(values)] = (values / values[0]).sqrt().clamp(min=_SMALLEST)
     return (left * roots) @ left.t()
 
 
-def share_map(model: LanguageModel) -> None:
-    """Changes the basis of both directions by half of their maps."""
-    change_basis(model, [half_of_map(m) for m in model.bag_maps])
+def share_map(model: LanguageModel, top: np.ndarray) -> None:
+    """Changes the basis of both directions by half of their maps.
+
+    top [n, 2P]: the top layer's vectors of some text, for the scale."""
+    bases = []
+    for bag_map, vectors in zip(model.bag_maps, np.split(top, 2, axis=1)):
+        half = half_of_map(bag_map)
+        spread = (torch.from_numpy(vectors).double() @ half).std()
+        bases.append(half * (_SPREAD / spread))
+    change_basis(model, bases)
