@@ -10,7 +10,6 @@ with both sides spent half of the task on what cannot be known.)
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from recipe.options import RecipeError
@@ -71,8 +70,3 @@ class BagTask:
         near /= near[0].norm()
         vectors = self.word_vectors[ids]
         return (near @ vectors.flatten(1)).view(-1, *vectors.shape[1:])
-
-    def loss(self, hidden: Tensor, bag_map: Tensor, bias: Tensor,
-             context: Tensor) -> Tensor:
-        """Mean squared error of hidden [N, B, P] through the map."""
-        return F.mse_loss(hidden @ bag_map + bias, context)

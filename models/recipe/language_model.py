@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recipe.bag_of_words import BagTask
@@ -102,7 +103,8 @@ class LanguageModel(nn.Module):
             loss = sampled_loss(outputs[-1][chunks[d].counts], targets[d],
                                 leaves[1], leaves[2], sample)
             context = bag.context_vectors(self.targets(chunks[d].with_before))
-            second = bag.loss(outputs[-1][::2], leaves[3], leaves[4], context)
+            second = F.mse_loss(outputs[-1][::2] @ leaves[3] + leaves[4],
+                                context)
             gradients = torch.autograd.grad(
                 loss + bag.share * second,
                 leaves + list(self.directions[d].parameters()))

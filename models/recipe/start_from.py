@@ -47,7 +47,8 @@ def start_from_run(model: LanguageModel, words: Sequence[str],
     rows are found again by their words: the text may be another.
 
     words: of the new run's text, by id; folder: the earlier run's --work.
-    Dimensions as for start_from.
+    Dimensions as for start_from. The second task's map begins anew: what it
+    leads to follows from the softmax of the new run.
     """
     saved = load_checkpoint(folder / "checkpoint.pt")
     tensors = saved["model"]

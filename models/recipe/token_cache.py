@@ -137,8 +137,13 @@ def _write(folder: Path, encoder: _Encoder, train: np.ndarray,
 
 
 def read_words(folder: Path) -> list[str]:
-    """The distinct words of a cache folder, by id."""
-    return (folder / "words.txt").read_bytes().decode().split("\n")
+    """The distinct words of a cache folder, by id; RecipeError where it has
+    none."""
+    path = folder / "words.txt"
+    try:
+        return path.read_bytes().decode().split("\n")
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}") from error
 
 
 @dataclass(frozen=True)

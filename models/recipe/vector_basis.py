@@ -1,4 +1,4 @@
-"""Shares the second task's map between the vectors and the softmax.
+"""Shares the second task's map between the vectors and what reads them.
 
 An LSTM language model is the same after a change of basis between its layers:
 with any invertible A per direction, projections W_P A, and A^-1 before every

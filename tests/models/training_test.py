@@ -108,6 +108,14 @@ def test_model_with_more_cells_begins_by_computing_what_the_package_does(
                       - embed(old.model, words)).max() < 1e-5
 
 
+def test_run_without_its_text_is_named(tmp_path: Path):
+    new_trainer(tmp_path / "old").save()
+    (tmp_path / "old/text/words.txt").unlink()
+    with pytest.raises(RecipeError, match="words.txt: No such file"):
+        start_from_run(LanguageModel(OPTIONS, 22, seed=9), [],
+                       tmp_path / "old")
+
+
 @pytest.mark.parametrize("source", ["package", "old"])
 def test_wider_model_begins_by_computing_the_old_one_in_its_first_columns(
         source: str, tmp_path: Path):
