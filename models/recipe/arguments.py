@@ -31,10 +31,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("--twin", type=Path, help="folder for options.json and weights.hdf5, "
         "as AllenNLP loads them (default: WORK/allennlp)")
     add("--options", type=Path, help="options.json with the dimensions to "
-        "train (default: 2 layers of 512 cells projected to 128)")
+        "train (default: 2 layers of 512 cells projected to 240)")
     add("--start-from", type=Path, help="what to begin with: a package, or the "
         "--work folder of an earlier run, which has the softmax too; its "
-        "options, or those with a larger lstm.dim or projection_dim")
+        "options, or those with a larger lstm.dim or projection_dim or more "
+        "char_cnn.filters")
     add("--tokeniser", default="build/release/bin/elmo-tokenize",
         help="the server's tokeniser: lines in, tokens out")
     add("--elmo-model", default="build/release/bin/elmo-model",

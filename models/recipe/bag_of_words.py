@@ -6,6 +6,10 @@ Schuetze (Automatic Word Sense Discrimination, 1998) defines: the sum of the
 vectors of the words before it, in the direction's own reading order. So it keeps
 the subject, and senses apart. (Words to come belong to the other direction; a trial
 with both sides spent half of the task on what cannot be known.)
+
+What the token vectors do not tell, no later layer can keep, and the sum is mostly
+about common words. So each token vector also has to give its word's own vector,
+where a rare word counts as much as a common one.
 """
 
 import numpy as np

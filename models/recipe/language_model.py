@@ -61,6 +61,9 @@ class LanguageModel(nn.Module):
                                          for _ in range(2))
         self.bag_biases = nn.ParameterList(torch.zeros(p // 2)
                                            for _ in range(2))
+        # From a token vector to the word's own part of them.
+        self.word_map = nn.Parameter(torch.eye(p, p // 2))
+        self.word_bias = nn.Parameter(torch.zeros(p // 2))
         self._threads = _TwoThreads()
 
     @property
@@ -70,7 +73,8 @@ class LanguageModel(nn.Module):
     def dense_parameters(self) -> list[nn.Parameter]:
         """All but the softmax, of which a step touches few rows."""
         return [*self.char_cnn.parameters(), *self.directions.parameters(),
-                *self.bag_maps, *self.bag_biases]
+                *self.bag_maps, *self.bag_biases, self.word_map,
+                self.word_bias]
 
     def targets(self, words: Tensor) -> Tensor:
         """Word ids as softmax ids: beyond the vocabulary is unknown."""
@@ -84,10 +88,12 @@ class LanguageModel(nn.Module):
                    draw: Callable[[list[Tensor]], SoftmaxSample], bag: BagTask
                    ) -> tuple[list[float], list[float], list[State]]:
         """Sets .grad of every parameter; returns the sampled loss of each
-        direction, that of its bag of words, and the states to go on from."""
+        direction, the losses of the second task (a word's own vector, then
+        the words before in each direction), and the states to go on from."""
         words, places = _distinct([c.words for c in chunks])
         vectors = _ShardedVectors(self.char_cnn, characters[words],
                                   self._threads.run)
+        own_loss, own_gradient = self._own_vectors(vectors.value, words, bag)
         targets = [self.targets(c.targets[c.counts]) for c in chunks]
         sample = draw(targets)
         rows = self.softmax_weight.detach()[sample.rows]
@@ -113,7 +119,7 @@ class LanguageModel(nn.Module):
         results = self._threads.run(
             [lambda d=d: direction(d) for d in range(2)])
         forward, backward = (r[3] for r in results)
-        vectors.backward(forward[0] + backward[0])
+        vectors.backward(forward[0] + backward[0] + own_gradient)
         _set_rows(self.softmax_weight, sample.rows, forward[1] + backward[1])
         _set_rows(self.softmax_bias, sample.rows,
                   (forward[2] + backward[2]).unsqueeze(1))
@@ -122,8 +128,23 @@ class LanguageModel(nn.Module):
                    *self.directions[d].parameters()]
             for parameter, gradient in zip(own, gradients[3:]):
                 parameter.grad = gradient
-        return ([r[0] for r in results], [r[1] for r in results],
+        return ([r[0] for r in results],
+                [own_loss, *(r[1] for r in results)],
                 [r[2] for r in results])
+
+    def _own_vectors(self, vectors: Tensor, words: np.ndarray, bag: BagTask
+                     ) -> tuple[float, Tensor]:
+        """The loss of reading each word's vector of the second task from its
+        token vector, and its gradient by `vectors` [words, P]; sets .grad of
+        word_map and word_bias. Every word counts once, however common."""
+        known = torch.from_numpy(np.flatnonzero(words < self.vocabulary))
+        leaf = vectors.clone().requires_grad_()
+        loss = F.mse_loss(leaf[known] @ self.word_map + self.word_bias,
+                          bag.word_vectors[torch.from_numpy(words)[known]])
+        gradient, self.word_map.grad, self.word_bias.grad = \
+            torch.autograd.grad(bag.share * loss,
+                                [leaf, self.word_map, self.word_bias])
+        return loss.item(), gradient
 
     @torch.no_grad()
     def evaluate(self, chunks: Sequence[DirectionChunk],

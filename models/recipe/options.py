@@ -14,16 +14,20 @@ class RecipeError(Exception):
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Dimensions of the biLM. Two or more layers read with skip connections."""
+    """Dimensions of the biLM. Two or more layers read with skip connections.
+
+    The defaults are those of the shipped model. Its filters and highways are what
+    knows words by their spelling: with 256 of them it could tell but few of the
+    30,000 apart."""
 
     cell_dim: int = 512  # H
-    projection_dim: int = 128  # P, half the width of an embedding
+    projection_dim: int = 240  # P, half the width of an embedding
     layers: int = 2
     cell_clip: float = 3.0
     projection_clip: float = 3.0
     character_dim: int = 16
     filters: tuple[tuple[int, int], ...] = (
-        (1, 32), (2, 32), (3, 64), (4, 128), (5, 128))
+        (1, 32), (2, 64), (3, 128), (4, 256), (5, 256), (6, 160), (7, 128))
     highways: int = 1
 
     @property

@@ -26,8 +26,8 @@ class TrainSettings:
     # whose other weights come from a package.
     softmax_first: float = 0.0
     clip_norm: float = 1.0
-    # The second task of the top layer, the words read before: how many, and
-    # the weight of its loss, which is 1 for one who knows nothing.
+    # The second task, the words read before: how many, and the weight of its
+    # two losses, each of which is 1 for one who knows nothing.
     bag_words: int = 20
     bag_share: float = 10.0
     # What the LSTM's matrix products multiply: float32 or bfloat16, twice as

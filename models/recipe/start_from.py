@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -18,21 +19,23 @@ from recipe.trainer import load_checkpoint
 
 _GATES = 4
 
+Filters = Sequence[tuple[int, int]]  # (width, count), as in the options.
+
 
 def start_from(model: LanguageModel, package: Path) -> None:
     """Copies a package's weights into a new model.
 
-    The model may have more cells and wider projections. New cells keep their
-    random inputs and begin with zeros for a projection; new columns of token
-    vectors and projections are random and nothing reads them yet. So the model
-    begins by computing what the package does, in the first columns of each
-    direction. Packages have no softmax: it has to be learnt anew
+    The model may have more cells, wider projections and more filters. New cells and
+    filters keep their random inputs and begin with zeros towards what was there;
+    new columns of token vectors and projections are random and nothing reads them
+    yet. So the model begins by computing what the package does, in the first
+    columns of each direction. Packages have no softmax: it has to be learnt anew
     (TrainSettings.softmax_first). RecipeError where anything else differs.
     """
     options, tensors = _read(package)
     _check_dimensions(model, options, package)
     with torch.no_grad():
-        _copy_char_cnn(model, tensors)
+        _copy_char_cnn(model, options, _char_cnn_of_package(options, tensors))
         for name, stack in zip(("forward", "backward"), model.directions):
             for layer in range(options.layers):
                 cell = f"lstm.{name}.{layer}"
@@ -47,8 +50,8 @@ def start_from_run(model: LanguageModel, words: Sequence[str],
     rows are found again by their words: the text may be another.
 
     words: of the new run's text, by id; folder: the earlier run's --work.
-    Dimensions as for start_from. The second task's map begins anew: what it
-    leads to follows from the softmax of the new run.
+    Dimensions as for start_from. The second task's maps begin anew: what they
+    lead to follows from the softmax of the new run.
     """
     saved = load_checkpoint(folder / "checkpoint.pt")
     tensors = saved["model"]
@@ -61,10 +64,10 @@ def start_from_run(model: LanguageModel, words: Sequence[str],
             if word in old_rows]
     new, old = torch.tensor(rows).t()
     with torch.no_grad():
-        for name, parameter in model.char_cnn.named_parameters():
-            source = tensors[f"char_cnn.{name}"]
-            # All but the projection have the same shape.
-            parameter[..., :source.shape[-1]] = source
+        _copy_char_cnn(model, options, {
+            name.removeprefix("char_cnn."): source
+            for name, source in tensors.items()
+            if name.startswith("char_cnn.")})
         for d, stack in enumerate(model.directions):
             for layer in range(options.layers):
                 _copy_cell(stack, layer, *(
@@ -81,12 +84,29 @@ def _check_dimensions(model: LanguageModel, options: ModelOptions,
     new = model.options
     if options.cell_dim > new.cell_dim or \
             options.projection_dim > new.projection_dim or \
-            replace(options, cell_dim=new.cell_dim,
+            _filter_places(options.filters, new.filters) is None or \
+            replace(options, cell_dim=new.cell_dim, filters=new.filters,
                     projection_dim=new.projection_dim) != new:
         raise RecipeError(
             f"{source} has other dimensions: {json.dumps(options.to_json())}. "
-            "Only lstm.dim and lstm.projection_dim may differ, and be larger in "
-            "the new model")
+            "Only lstm.dim, lstm.projection_dim and the counts of "
+            "char_cnn.filters may differ, and be larger in the new model, which "
+            "may also have filters of further widths")
+
+
+def _filter_places(old: Filters, new: Filters) -> Tensor | None:
+    """Where each of the old filters stands among the new ones, the first of
+    those of its width; None where they are not all there, in this order."""
+    rest, begin, places = iter(new), 0, []
+    for width, count in old:
+        for new_width, new_count in rest:
+            begin += new_count
+            if new_width == width and new_count >= count:
+                break
+        else:
+            return None
+        places += range(begin - new_count, begin - new_count + count)
+    return torch.tensor(places)
 
 
 def _copy_cell(stack: LstmStack, layer: int, weight: Tensor, bias: Tensor,
@@ -101,6 +121,33 @@ def _copy_cell(stack: LstmStack, layer: int, weight: Tensor, bias: Tensor,
     stack.projections[layer][:cells, :p] = projection
 
 
+def _copy_char_cnn(model: LanguageModel, options: ModelOptions,
+                   tensors: dict[str, Tensor]) -> None:
+    """tensors: by the names of CharCnn's parameters, of a model with
+    `options`."""
+    cnn = model.char_cnn
+    places = _filter_places(options.filters, model.options.filters)
+    cnn.embedding.copy_(tensors["embedding"])
+    begins = np.cumsum([0] + [n for _, n in model.options.filters])
+    ends = np.cumsum([n for _, n in options.filters])
+    for k, end in enumerate(ends):
+        source = tensors[f"weights.{k}"]
+        j = int(np.searchsorted(begins, int(places[end - 1]), side="right")) - 1
+        cnn.weights[j][:len(source)] = source
+        cnn.biases[j][:len(source)] = tensors[f"biases.{k}"]
+    for k in range(len(cnn.carry)):
+        for name in ("carry", "transform"):
+            matrix = getattr(cnn, name)[k]
+            matrix[:, places] = 0
+            matrix[places[:, None], places] = tensors[f"{name}.{k}"]
+            getattr(cnn, f"{name}_bias")[k][places] = tensors[f"{name}_bias.{k}"]
+    source = tensors["projection"]
+    p = source.shape[1]
+    cnn.projection[:, :p] = 0
+    cnn.projection[places, :p] = source
+    cnn.projection_bias[:p] = tensors["projection_bias"]
+
+
 def _read(package: Path) -> tuple[ModelOptions, dict[str, Tensor]]:
     options = ModelOptions.load(package / "options.json")
     try:
@@ -110,19 +157,20 @@ def _read(package: Path) -> tuple[ModelOptions, dict[str, Tensor]]:
     return options, {name: t.float() for name, t in tensors.items()}
 
 
-def _copy_char_cnn(model: LanguageModel, tensors: dict[str, Tensor]) -> None:
-    cnn = model.char_cnn
-    cnn.embedding.copy_(tensors["char_cnn.embedding"])
-    for k, (weight, bias) in enumerate(zip(cnn.weights, cnn.biases)):
+def _char_cnn_of_package(options: ModelOptions, tensors: dict[str, Tensor]
+                         ) -> dict[str, Tensor]:
+    """A package's tensors by the names of CharCnn's parameters."""
+    result = {"embedding": tensors["char_cnn.embedding"],
+              "projection": tensors["projection.weight"],
+              "projection_bias": tensors["projection.bias"]}
+    for k in range(len(options.filters)):
+        convolution = f"char_cnn.convolution.{k}"
         # [width, d, count] -> [count, d, width]
-        weight.copy_(
-            tensors[f"char_cnn.convolution.{k}.weight"].permute(2, 1, 0))
-        bias.copy_(tensors[f"char_cnn.convolution.{k}.bias"])
-    for k in range(len(cnn.carry)):
-        cnn.carry[k].copy_(tensors[f"highway.{k}.carry.weight"])
-        cnn.carry_bias[k].copy_(tensors[f"highway.{k}.carry.bias"])
-        cnn.transform[k].copy_(tensors[f"highway.{k}.transform.weight"])
-        cnn.transform_bias[k].copy_(tensors[f"highway.{k}.transform.bias"])
-    p = len(tensors["projection.bias"])
-    cnn.projection[:, :p] = tensors["projection.weight"]
-    cnn.projection_bias[:p] = tensors["projection.bias"]
+        result[f"weights.{k}"] = \
+            tensors[f"{convolution}.weight"].permute(2, 1, 0)
+        result[f"biases.{k}"] = tensors[f"{convolution}.bias"]
+    for k in range(options.highways):
+        for name in ("carry", "transform"):
+            result[f"{name}.{k}"] = tensors[f"highway.{k}.{name}.weight"]
+            result[f"{name}_bias.{k}"] = tensors[f"highway.{k}.{name}.bias"]
+    return result

@@ -182,13 +182,13 @@ class Trainer:
             left = (s.steps - self.step) * per_step
         else:
             left = s.minutes * 60 - self.seconds
-        forward, backward, *bag = np.mean(losses, axis=0)
+        forward, backward, own, *bag = np.mean(losses, axis=0)
         self._log(
             f"step {self.step}  {self.progress:6.1%}  "
             f"{self.step * s.batch * s.unroll / 1e6:.2f} M tokens  "
             f"{s.batch * s.unroll / per_step:,.0f} tokens/s  "
             f"sampled loss {forward:.3f} {backward:.3f}, "
-            f"words before {bag[0]:.3f} {bag[1]:.3f}  "
+            f"words before {bag[0]:.3f} {bag[1]:.3f}, own {own:.3f}  "
             f"{left / 60:.0f} min left")
 
     def evaluate(self) -> dict[str, list[float]]:

@@ -25,7 +25,7 @@ from recipe.language_model import LanguageModel
 _SMALLEST = 0.3
 # Standard deviation of the top layer's numbers. int8 divides what the projection's
 # clip of 3 admits into 255 steps: less would waste them, much more would be clipped.
-_SPREAD = 0.8
+_SPREAD = 0.85
 
 
 @torch.no_grad()
