@@ -15,7 +15,7 @@ from recipe.language_model import LanguageModel
 from recipe.options import ModelOptions, RecipeError
 from recipe.plain_forward import PlainModel
 from recipe.token_cache import BEGIN_ID, TokenCache
-from recipe.trainer import load_checkpoint
+from recipe.trainer import load_checkpoint, load_weights
 from recipe.vector_basis import share_map
 from recipe.weights_file import write_weights
 
@@ -52,7 +52,7 @@ def load_model(checkpoint: Path) -> LanguageModel:
     vocabulary = saved["model"]["softmax_weight"].shape[0]
     model = LanguageModel(ModelOptions.from_json(saved["options"]), vocabulary,
                           saved["settings"]["seed"])
-    model.load_state_dict(saved["model"])
+    load_weights(model, saved, checkpoint)
     return model
 
 

@@ -238,7 +238,7 @@ class Trainer:
                     f"{self.checkpoint_path} was made with other {name}: "
                     f"{_difference(saved[name], value)}. Use the same, or "
                     "another --work folder")
-        self.model.load_state_dict(saved["model"])
+        load_weights(self.model, saved, self.checkpoint_path)
         self._dense.load_state_dict(saved["dense"])
         self._sparse.load_state_dict(saved["sparse"])
         self._states = saved["states"]
@@ -258,6 +258,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises many kinds for damaged files
         raise RecipeError(f"{path}: not a checkpoint of this recipe "
                           f"({type(error).__name__})") from error
+
+
+def load_weights(model: LanguageModel, saved: dict[str, Any],
+                 path: Path) -> None:
+    """Copies a checkpoint's weights; RecipeError where it has others."""
+    try:
+        model.load_state_dict(saved["model"])
+    except RuntimeError as error:
+        raise RecipeError(
+            f"{path} is of another version of this recipe; name its folder with "
+            "--start-from, and another --work folder") from error
 
 
 def _difference(saved: Any, ours: Any) -> str:

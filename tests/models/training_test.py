@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from tiny import OPTIONS, SETTINGS, make_cache
 
 from recipe.bag_of_words import BagTask
-from recipe.export import embed
+from recipe.export import embed, load_model
 from recipe.language_model import LanguageModel
 from recipe.lstm import _ClippedLstm
 from recipe.options import RecipeError
@@ -287,6 +287,18 @@ def test_checkpoint_of_other_settings_is_refused(tmp_path: Path):
     new_trainer(tmp_path).save()
     with pytest.raises(RecipeError, match="batch .4 there, 2 here"):
         new_trainer(tmp_path, batch=2).resume()
+
+
+def test_checkpoint_without_a_tensor_of_ours_is_refused(tmp_path: Path):
+    trainer = new_trainer(tmp_path)
+    trainer.save()
+    saved = torch.load(trainer.checkpoint_path, weights_only=True)
+    del saved["model"]["word_map"]
+    torch.save(saved, trainer.checkpoint_path)
+    for read in (new_trainer(tmp_path).resume,
+                 lambda: load_model(trainer.checkpoint_path)):
+        with pytest.raises(RecipeError, match="another version of this recipe"):
+            read()
 
 
 def test_damaged_checkpoint_is_named(tmp_path: Path):
