@@ -84,7 +84,7 @@ def _check_dimensions(model: LanguageModel, options: ModelOptions,
     new = model.options
     if options.cell_dim > new.cell_dim or \
             options.projection_dim > new.projection_dim or \
-            _filter_places(options.filters, new.filters) is None or \
+            _filter_groups(options.filters, new.filters) is None or \
             replace(options, cell_dim=new.cell_dim, filters=new.filters,
                     projection_dim=new.projection_dim) != new:
         raise RecipeError(
@@ -94,19 +94,18 @@ def _check_dimensions(model: LanguageModel, options: ModelOptions,
             "may also have filters of further widths")
 
 
-def _filter_places(old: Filters, new: Filters) -> Tensor | None:
-    """Where each of the old filters stands among the new ones, the first of
-    those of its width; None where they are not all there, in this order."""
-    rest, begin, places = iter(new), 0, []
+def _filter_groups(old: Filters, new: Filters) -> list[int] | None:
+    """The new group that takes each of the old ones: of its width, at least as
+    large, in the same order; None where there is none for one of them."""
+    rest, groups = iter(enumerate(new)), []
     for width, count in old:
-        for new_width, new_count in rest:
-            begin += new_count
+        for k, (new_width, new_count) in rest:
             if new_width == width and new_count >= count:
+                groups.append(k)
                 break
         else:
             return None
-        places += range(begin - new_count, begin - new_count + count)
-    return torch.tensor(places)
+    return groups
 
 
 def _copy_cell(stack: LstmStack, layer: int, weight: Tensor, bias: Tensor,
@@ -126,15 +125,16 @@ def _copy_char_cnn(model: LanguageModel, options: ModelOptions,
     """tensors: by the names of CharCnn's parameters, of a model with
     `options`."""
     cnn = model.char_cnn
-    places = _filter_places(options.filters, model.options.filters)
+    new = model.options.filters
+    groups = _filter_groups(options.filters, new)
+    begins = np.cumsum([0, *(count for _, count in new)])
+    # Of the old filters, among all the new ones.
+    places = torch.cat([int(begins[j]) + torch.arange(count) for j, (_, count)
+                        in zip(groups, options.filters)])
     cnn.embedding.copy_(tensors["embedding"])
-    begins = np.cumsum([0] + [n for _, n in model.options.filters])
-    ends = np.cumsum([n for _, n in options.filters])
-    for k, end in enumerate(ends):
-        source = tensors[f"weights.{k}"]
-        j = int(np.searchsorted(begins, int(places[end - 1]), side="right")) - 1
-        cnn.weights[j][:len(source)] = source
-        cnn.biases[j][:len(source)] = tensors[f"biases.{k}"]
+    for k, (j, (_, count)) in enumerate(zip(groups, options.filters)):
+        cnn.weights[j][:count] = tensors[f"weights.{k}"]
+        cnn.biases[j][:count] = tensors[f"biases.{k}"]
     for k in range(len(cnn.carry)):
         for name in ("carry", "transform"):
             matrix = getattr(cnn, name)[k]
